@@ -1,0 +1,87 @@
+//! Every limit that is a fact of the field or of the contract, in one place. Limits an operator sets are in
+//! `config/truc.default.toml`; their bounds are here.
+
+/// Longest organ id, characters (QĐ 20/2020/QĐ-TTg).
+pub const ORGAN_ID_CHARS_MAX: usize = 35;
+/// Most dot groups of an organ id (QCVN 102:2016/BTTTT).
+pub const ORGAN_ID_GROUPS_MAX: usize = 4;
+
+/// Longest message id, characters.
+pub const MESSAGE_ID_CHARS_MAX: usize = 128;
+/// Most recipients of one message.
+pub const RECIPIENTS_MAX: usize = 500;
+/// Longest subject, abstract, organ address and attachment name, characters (edXML).
+pub const SUBJECT_CHARS_MAX: usize = 500;
+/// Longest organ name, characters (edXML).
+pub const ORGAN_NAME_CHARS_MAX: usize = 200;
+/// Longest e-mail address, characters (edXML).
+pub const EMAIL_CHARS_MAX: usize = 100;
+/// Longest telephone, fax and website, characters (edXML).
+pub const TELEPHONE_CHARS_MAX: usize = 20;
+/// Longest document number, characters (edXML).
+pub const CODE_NUMBER_CHARS_MAX: usize = 11;
+/// Longest document notation, characters (edXML).
+pub const CODE_NOTATION_CHARS_MAX: usize = 30;
+/// Longest place of promulgation, characters (edXML).
+pub const PLACE_CHARS_MAX: usize = 50;
+/// Longest name of a document type, characters (edXML).
+pub const TYPE_NAME_CHARS_MAX: usize = 100;
+/// Longest place a document is sent to, characters (edXML).
+pub const TO_PLACE_CHARS_MAX: usize = 150;
+/// Longest id the sender's system gives a document, characters.
+pub const DOCUMENT_ID_CHARS_MAX: usize = 200;
+/// Longest part of a signer's description, characters.
+pub const SIGNER_CHARS_MAX: usize = 100;
+/// Longest media type, characters (RFC 6838: 127 each side of the slash; nobody needs more in all).
+pub const MEDIA_TYPE_CHARS_MAX: usize = 127;
+/// Longest reason a recipient gives, characters.
+pub const REASON_CHARS_MAX: usize = 1_000;
+
+/// Most unsettled deliveries of one collector.
+pub const WINDOW_MAX: u32 = 1_000;
+/// Unsettled deliveries of a collector that names no window.
+pub const WINDOW_DEFAULT: u32 = 32;
+/// Most settlements in one message.
+pub const SETTLEMENTS_MAX: usize = 1_000;
+/// Most deliveries of one Fetch.
+pub const FETCH_MAX: u32 = 100;
+/// Deliveries of a Fetch that names no number.
+pub const FETCH_DEFAULT: u32 = 10;
+/// Longest wait of a Fetch, seconds.
+pub const FETCH_WAIT_S_MAX: u64 = 60;
+/// Shortest lease, seconds.
+pub const LEASE_S_MIN: u64 = 5;
+/// Longest lease, seconds.
+pub const LEASE_S_MAX: u64 = 3_600;
+/// Lease of a collector that names none, seconds.
+pub const LEASE_S_DEFAULT: u64 = 60;
+/// Farthest a recipient can put off the next attempt, seconds.
+pub const DEFER_S_MAX: u64 = 86_400;
+/// Most receipts in one response.
+pub const RECEIPTS_PAGE_MAX: usize = 500;
+/// Most messages in one page of a list.
+pub const LIST_PAGE_MAX: u32 = 200;
+/// Messages in a page of a list that names no size.
+pub const LIST_PAGE_DEFAULT: u32 = 50;
+/// Most organs in one page of the directory.
+pub const ORGANS_PAGE_MAX: u32 = 1_000;
+/// Organs in a page of the directory that names no size.
+pub const ORGANS_PAGE_DEFAULT: u32 = 100;
+
+/// Largest payload an operator can allow, bytes: four times the 50 MB of a real hub.
+pub const PAYLOAD_BYTES_CEILING: usize = 200 * 1024 * 1024;
+/// What a gRPC message may hold beside its payload, bytes.
+pub const ENVELOPE_BYTES_MAX: usize = 1024 * 1024;
+
+const _: () = {
+    assert!(WINDOW_DEFAULT <= WINDOW_MAX);
+    assert!(FETCH_DEFAULT <= FETCH_MAX && FETCH_MAX <= WINDOW_MAX);
+    assert!(WINDOW_MAX as usize <= SETTLEMENTS_MAX, "a full window settles in one message");
+    assert!(LEASE_S_MIN < LEASE_S_DEFAULT && LEASE_S_DEFAULT < LEASE_S_MAX);
+    assert!(LIST_PAGE_DEFAULT <= LIST_PAGE_MAX && ORGANS_PAGE_DEFAULT <= ORGANS_PAGE_MAX);
+    // The longest header fits beside the payload: 4 bytes a character, every recipient, the long texts.
+    assert!(
+        RECIPIENTS_MAX * (ORGAN_ID_CHARS_MAX + 4) + 4 * (2 * SUBJECT_CHARS_MAX + DOCUMENT_ID_CHARS_MAX + 1_000)
+            < ENVELOPE_BYTES_MAX
+    );
+};

@@ -1,0 +1,194 @@
+//! Messages: their ids, hashes, urgency and lanes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::limits::MESSAGE_ID_CHARS_MAX;
+
+/// The sender's own id for a message; unique per sender.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageId(Arc<str>);
+
+/// Why a text is not a message id.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseMessageIdError {
+    /// Empty.
+    #[error("a message id is missing")]
+    Missing,
+    /// Longer than 128 characters.
+    #[error("a message id has at most {MESSAGE_ID_CHARS_MAX} characters")]
+    TooLong,
+    /// A character that is not allowed.
+    #[error("a message id is made of the characters A-Z a-z 0-9 . _ : / , + @ = -")]
+    BadCharacter,
+}
+
+impl MessageId {
+    /// Parses an id: 1 to 128 characters out of `A-Z a-z 0-9 . _ : / , + @ = -`.
+    pub fn parse(text: &str) -> Result<Self, ParseMessageIdError> {
+        if text.is_empty() {
+            return Err(ParseMessageIdError::Missing);
+        }
+        if !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._:/,+@=-".contains(&b)) {
+            return Err(ParseMessageIdError::BadCharacter);
+        }
+        if text.len() > MESSAGE_ID_CHARS_MAX {
+            return Err(ParseMessageIdError::TooLong);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The id of an edXML file whose sender gave none.
+    pub fn of_edxml(file: &Hash) -> Self {
+        Self(format!("edxml:{}", &file.to_string()[..32]).into())
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A SHA-256 value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hash([u8; 32]);
+
+impl Hash {
+    /// The hash of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+
+    /// The hash of several parts, each preceded by its length so that no two lists of parts collide.
+    pub fn of_parts<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Self(hasher.finalize().into())
+    }
+
+    /// From its 32 bytes; nothing when they are not 32.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for Hash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// How urgent a document is (NĐ 30/2020/NĐ-CP; edXML `Priority`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// Thường.
+    #[default]
+    Normal,
+    /// Khẩn.
+    Urgent,
+    /// Thượng khẩn.
+    VeryUrgent,
+    /// Hỏa tốc.
+    Express,
+    /// Hỏa tốc hẹn giờ.
+    TimedExpress,
+}
+
+impl Urgency {
+    /// By its edXML `Priority`, 0 to 4.
+    pub fn from_priority(priority: u8) -> Option<Self> {
+        Some(match priority {
+            0 => Self::Normal,
+            1 => Self::Urgent,
+            2 => Self::VeryUrgent,
+            3 => Self::Express,
+            4 => Self::TimedExpress,
+            _ => return None,
+        })
+    }
+
+    /// The lane of a mailbox it travels in.
+    pub fn lane(self) -> Lane {
+        match self {
+            Self::Normal => Lane::Normal,
+            Self::Urgent | Self::VeryUrgent | Self::Express | Self::TimedExpress => Lane::Urgent,
+        }
+    }
+}
+
+/// A lane of a mailbox. The urgent one is served first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Served first.
+    Urgent,
+    /// Served when the urgent lane is empty.
+    Normal,
+}
+
+impl Lane {
+    /// Both, in the order they are served.
+    pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn message_ids_are_bounded() {
+        assert!(MessageId::parse("000.00.00.G22,2015/09/30,7816-a").is_ok());
+        assert_eq!(MessageId::parse(""), Err(ParseMessageIdError::Missing));
+        assert_eq!(MessageId::parse("a b"), Err(ParseMessageIdError::BadCharacter));
+        assert_eq!(MessageId::parse("Đ"), Err(ParseMessageIdError::BadCharacter));
+        assert!(MessageId::parse(&"x".repeat(128)).is_ok());
+        assert_eq!(MessageId::parse(&"x".repeat(129)), Err(ParseMessageIdError::TooLong));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let a: [&[u8]; 2] = [b"ab", b"c"];
+        let b: [&[u8]; 2] = [b"a", b"bc"];
+        assert_ne!(Hash::of_parts(a), Hash::of_parts(b));
+        assert_eq!(
+            Hash::of(b"abc").to_string(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+    }
+
+    #[test]
+    fn urgent_levels_share_the_urgent_lane() {
+        assert_eq!(Urgency::from_priority(0).map(Urgency::lane), Some(Lane::Normal));
+        for priority in 1..=4 {
+            assert_eq!(Urgency::from_priority(priority).map(Urgency::lane), Some(Lane::Urgent));
+        }
+        assert_eq!(Urgency::from_priority(5), None);
+    }
+}

@@ -1,0 +1,220 @@
+//! Why the gateway says no: one closed list, and what each reason means to the one who is refused.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+/// Whose turn it is to mend something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The caller, by changing the request.
+    Caller,
+    /// The recipient's side, by taking what waits for it.
+    Recipient,
+    /// The gateway's operators.
+    Gateway,
+}
+
+/// What a refusal means for the call, in the words of gRPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// INVALID_ARGUMENT
+    Invalid,
+    /// OUT_OF_RANGE
+    TooLarge,
+    /// UNAUTHENTICATED
+    Unauthenticated,
+    /// PERMISSION_DENIED
+    Denied,
+    /// NOT_FOUND
+    NotFound,
+    /// ALREADY_EXISTS
+    Conflict,
+    /// FAILED_PRECONDITION
+    Precondition,
+    /// ABORTED
+    Aborted,
+    /// RESOURCE_EXHAUSTED
+    Exhausted,
+    /// UNIMPLEMENTED
+    Unsupported,
+    /// UNAVAILABLE
+    Unavailable,
+    /// INTERNAL
+    Internal,
+}
+
+macro_rules! reasons {
+    ($($name:ident = $text:literal, $class:ident, $blame:ident;)*) => {
+        /// The closed list of reasons; the contract's `ErrorReason` without its prefix. Each has a page in `docs/errors/`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl Reason {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in the contract: `UNKNOWN_RECIPIENT`.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// What kind of failure it is.
+            pub fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+
+            /// Who can mend it.
+            pub fn blame(self) -> Blame {
+                match self { $(Self::$name => Blame::$blame,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    CertificateWithoutRole = "CERTIFICATE_WITHOUT_ROLE", Unauthenticated, Caller;
+    CertificateOrganUnknown = "CERTIFICATE_ORGAN_UNKNOWN", Denied, Caller;
+    NotActingForOrgan = "NOT_ACTING_FOR_ORGAN", Denied, Caller;
+    OperatorNotAllowed = "OPERATOR_NOT_ALLOWED", Denied, Caller;
+    SenderMismatch = "SENDER_MISMATCH", Denied, Caller;
+    SenderClosed = "SENDER_CLOSED", Precondition, Caller;
+    MalformedRequest = "MALFORMED_REQUEST", Invalid, Caller;
+    MissingField = "MISSING_FIELD", Invalid, Caller;
+    InvalidField = "INVALID_FIELD", Invalid, Caller;
+    FieldTooLong = "FIELD_TOO_LONG", Invalid, Caller;
+    InvalidOrganId = "INVALID_ORGAN_ID", Invalid, Caller;
+    MalformedEdxml = "MALFORMED_EDXML", Invalid, Caller;
+    UnsupportedMessageKind = "UNSUPPORTED_MESSAGE_KIND", Unsupported, Caller;
+    StateSecret = "STATE_SECRET", Precondition, Caller;
+    UnknownRecipient = "UNKNOWN_RECIPIENT", NotFound, Caller;
+    DuplicateRecipient = "DUPLICATE_RECIPIENT", Invalid, Caller;
+    TooManyRecipients = "TOO_MANY_RECIPIENTS", Invalid, Caller;
+    RecipientClosed = "RECIPIENT_CLOSED", Precondition, Caller;
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", TooLarge, Caller;
+    PayloadHashMismatch = "PAYLOAD_HASH_MISMATCH", Invalid, Caller;
+    DeadlineExpired = "DEADLINE_EXPIRED", Precondition, Caller;
+    ContentConflict = "CONTENT_CONFLICT", Conflict, Caller;
+    MailboxFull = "MAILBOX_FULL", Exhausted, Recipient;
+    RateLimited = "RATE_LIMITED", Exhausted, Caller;
+    DeliveryNotFound = "DELIVERY_NOT_FOUND", NotFound, Caller;
+    LeaseLost = "LEASE_LOST", Aborted, Caller;
+    AlreadySettled = "ALREADY_SETTLED", Precondition, Caller;
+    ProtocolViolation = "PROTOCOL_VIOLATION", Invalid, Caller;
+    TooManyStreams = "TOO_MANY_STREAMS", Exhausted, Caller;
+    MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
+    OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
+    InvalidCursor = "INVALID_CURSOR", Invalid, Caller;
+    LedgerUnavailable = "LEDGER_UNAVAILABLE", Unavailable, Gateway;
+    ShuttingDown = "SHUTTING_DOWN", Unavailable, Gateway;
+    Overloaded = "OVERLOADED", Exhausted, Gateway;
+    Internal = "INTERNAL", Internal, Gateway;
+}
+
+/// A typed no: the reason, the field at fault, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal(Box<Parts>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Parts {
+    reason: Reason,
+    message: String,
+    field: String,
+    hint: String,
+    metadata: BTreeMap<String, String>,
+    retry_delay: Option<Duration>,
+}
+
+impl Refusal {
+    /// A refusal with a message for people, in English.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            reason,
+            message: message.into(),
+            field: String::new(),
+            hint: String::new(),
+            metadata: BTreeMap::new(),
+            retry_delay: None,
+        }))
+    }
+
+    /// Names the field at fault, as a path.
+    pub fn field(mut self, path: impl Into<String>) -> Self {
+        self.0.field = path.into();
+        self
+    }
+
+    /// Puts a path before the field's own: `submission.edxml` before `From.OrganId`.
+    pub fn under(mut self, path: &str) -> Self {
+        self.0.field = match self.0.field.is_empty() {
+            true => path.to_owned(),
+            false => format!("{path}.{}", self.0.field),
+        };
+        self
+    }
+
+    /// Says what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = hint.into();
+        self
+    }
+
+    /// Adds a fact for programs.
+    pub fn fact(mut self, key: &str, value: impl fmt::Display) -> Self {
+        self.0.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Says when to try again.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        self.0.retry_delay = Some(delay);
+        self
+    }
+
+    /// The reason.
+    pub fn reason(&self) -> Reason {
+        self.0.reason
+    }
+
+    /// The message for people.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The field at fault, or nothing.
+    pub fn field_path(&self) -> &str {
+        &self.0.field
+    }
+
+    /// What to do about it, or nothing.
+    pub fn hint_text(&self) -> &str {
+        &self.0.hint
+    }
+
+    /// Facts for programs.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.0.metadata
+    }
+
+    /// When to try again, where that helps.
+    pub fn retry_delay(&self) -> Option<Duration> {
+        self.0.retry_delay
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.reason.as_str(), self.0.message)?;
+        if !self.0.field.is_empty() {
+            write!(f, " (field {})", self.0.field)?;
+        }
+        if !self.0.hint.is_empty() {
+            write!(f, " - {}", self.0.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Refusal {}

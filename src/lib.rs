@@ -1,0 +1,3 @@
+//! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
+
+pub mod domain;
