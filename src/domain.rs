@@ -1,8 +1,10 @@
 //! What the exchange is about, without any machinery: no async, no network, no SQL, no clock reads.
 //! Everything else depends on this; this depends on nothing else of the crate.
 
+pub mod delivery;
 pub mod limits;
 pub mod message;
 pub mod organ_id;
+pub mod receipt;
 pub mod refusal;
 pub mod time;

@@ -1,0 +1,169 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const POLICY: Policy = Policy {
+    attempts_max: 5,
+    retry_delay_min: Duration::from_secs(1),
+    retry_delay_max: Duration::from_secs(60),
+    retry_jitter: 0.2,
+    prompt_attempts: 2,
+};
+
+fn t(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000)
+}
+
+fn moved(now: &Progress, event: &Event, at: Timestamp) -> (Progress, Option<Entry>) {
+    match step(now, event, at, &POLICY, 0.0) {
+        Ok(Step::Moved(next, entry)) => (next, entry),
+        other => panic!("{event:?} on {now:?}: {other:?}"),
+    }
+}
+
+fn offered(now: &Progress, at: Timestamp) -> Progress {
+    let event = Event::Offer { hold: Hold::Stream, until: at.plus(Duration::from_secs(60)) };
+    moved(now, &event, at).0
+}
+
+fn settle_as(lease: u32, outcome: Outcome) -> Event {
+    Event::Settle { lease: Lease(lease), outcome }
+}
+
+#[test]
+fn ids_and_leases_have_one_written_form() {
+    assert_eq!(DeliveryId::parse("d42"), Some(DeliveryId(42)));
+    for bad in ["", "d", "42", "d042", "d+1", "d-1", "d1 ", "D1", "d99999999999999999999"] {
+        assert_eq!(DeliveryId::parse(bad), None, "{bad}");
+    }
+    assert_eq!(Lease::parse("a7"), Some(Lease(7)));
+    assert_eq!(Lease::parse("a4294967296"), None);
+}
+
+#[test]
+fn the_straight_way() {
+    let queued = Progress::accepted(t(1000));
+    let held = offered(&queued, t(1));
+    assert_eq!((held.state, held.attempt, held.due_at), (State::InFlight, 1, Some(t(61))));
+    let (done, entry) = moved(&held, &settle_as(1, Outcome::Delivered), t(2));
+    assert_eq!((done.state, done.due_at), (State::Delivered, None));
+    assert_eq!(entry.unwrap().kind, ReceiptKind::Delivered);
+}
+
+#[test]
+fn a_settled_delivery_is_never_offered_again_and_a_repeat_changes_nothing() {
+    let held = offered(&Progress::accepted(t(1000)), t(1));
+    let (done, _) = moved(&held, &settle_as(1, Outcome::Delivered), t(2));
+    let offer = Event::Offer { hold: Hold::Fetch, until: t(90) };
+    assert_eq!(step(&done, &offer, t(3), &POLICY, 0.0), Err(StepRefused::NotReady));
+    assert_eq!(step(&done, &settle_as(1, Outcome::Delivered), t(3), &POLICY, 0.0), Ok(Step::Unchanged));
+    let reject = settle_as(1, Outcome::Rejected { reason: "no".into() });
+    assert_eq!(step(&done, &reject, t(3), &POLICY, 0.0), Err(StepRefused::Ended(State::Delivered)));
+    assert_eq!(step(&done, &Event::Due, t(5000), &POLICY, 0.0), Err(StepRefused::NotDue));
+}
+
+#[test]
+fn a_lease_that_ended_is_fenced_only_once_another_attempt_began() {
+    let held = offered(&Progress::accepted(t(10_000)), t(1));
+    let (waiting, entry) = moved(&held, &Event::Due, t(61));
+    assert_eq!(waiting.state, State::Waiting);
+    assert_eq!(entry.unwrap().cause, Some(Cause::LeaseExpired));
+    let late = settle_as(1, Outcome::Delivered);
+    assert_eq!(moved(&waiting, &late, t(61)).0.state, State::Delivered);
+    let (queued, none) = moved(&waiting, &Event::Due, t(62));
+    assert_eq!((queued.state, none), (State::Queued, None));
+    let second = offered(&queued, t(63));
+    assert_eq!(step(&second, &late, t(64), &POLICY, 0.0), Err(StepRefused::LeaseLost));
+}
+
+#[test]
+fn dropped_streams_are_prompt_first_and_back_off_later() {
+    let mut now = Progress::accepted(t(100_000));
+    for attempt in 1..=4 {
+        now = offered(&now, t(1));
+        let event = Event::Dropped { lease: Lease(attempt), cause: Cause::Disconnected };
+        let (next, entry) = moved(&now, &event, t(1));
+        assert_eq!(entry.unwrap().kind, ReceiptKind::Deferred);
+        let expected = if attempt <= 2 { State::Queued } else { State::Waiting };
+        assert_eq!(next.state, expected, "attempt {attempt}");
+        now = Progress { state: State::Queued, ..next };
+    }
+    now = offered(&now, t(1));
+    let last = Event::Dropped { lease: Lease(5), cause: Cause::Disconnected };
+    let (dead, entry) = moved(&now, &last, t(1));
+    assert_eq!((dead.state, dead.due_at), (State::Dead, Some(t(100_000))));
+    assert_eq!(entry.unwrap().cause, Some(Cause::AttemptsExhausted));
+    assert_eq!(moved(&dead, &Event::Due, t(100_000)).0.state, State::Expired);
+}
+
+#[test]
+fn a_recipient_can_put_off_but_not_for_ever() {
+    let held = offered(&Progress::accepted(t(1_000_000)), t(0));
+    let put_off = |until| settle_as(1, Outcome::Deferred { reason: "full".into(), retry_at: until });
+    assert_eq!(moved(&held, &put_off(None), t(0)).0.due_at, Some(t(1)));
+    assert_eq!(moved(&held, &put_off(Some(t(500))), t(0)).0.due_at, Some(t(500)));
+    assert_eq!(moved(&held, &put_off(Some(t(900_000))), t(0)).0.due_at, Some(t(86_400)));
+}
+
+#[test]
+fn backoff_doubles_between_its_bounds() {
+    let seconds: Vec<u64> = (1..=8).map(|n| POLICY.backoff(n, 0.0).as_secs()).collect();
+    assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
+    assert_eq!(POLICY.backoff(3, 1.0), Duration::from_millis(3200));
+    assert_eq!(POLICY.backoff(u32::MAX, 0.0).as_secs(), 60);
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let lease = 0u32..8;
+    prop_oneof![
+        (1i64..200).prop_map(|s| Event::Offer { hold: Hold::Stream, until: t(s) }),
+        (lease.clone(), 0u8..3).prop_map(|(n, o)| settle_as(
+            n,
+            match o {
+                0 => Outcome::Delivered,
+                1 => Outcome::Rejected { reason: "r".into() },
+                _ => Outcome::Deferred { reason: "d".into(), retry_at: None },
+            }
+        )),
+        lease.prop_map(|n| Event::Dropped { lease: Lease(n), cause: Cause::Disconnected }),
+        Just(Event::Due),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_happens_an_open_delivery_has_a_due_time_and_an_end_is_an_end(
+        events in proptest::collection::vec((any_event(), 0i64..30), 1..60)
+    ) {
+        let mut now = Progress::accepted(t(300));
+        let mut clock = 0;
+        let mut ends = 0;
+        for (event, later) in events {
+            clock += later;
+            let before = now;
+            if let Ok(Step::Moved(next, entry)) = step(&now, &event, t(clock), &POLICY, 0.5) {
+                prop_assert!(!before.state.is_end(), "{before:?} left its end by {event:?}");
+                prop_assert!(next.attempt >= before.attempt);
+                prop_assert!(next.attempt <= POLICY.attempts_max);
+                now = next;
+                ends += usize::from(now.state.is_end());
+                let silent = before.state == State::Waiting && now.state == State::Queued;
+                prop_assert_eq!(entry.is_none(), silent);
+            }
+            prop_assert_eq!(now.due_at.is_none(), now.state.is_end());
+        }
+        // Left alone from here on, it ends, once.
+        for _ in 0..20 {
+            if let Some(due) = now.due_at {
+                let at = due.max(t(clock));
+                let (next, _) = moved(&now, &Event::Due, at);
+                ends += usize::from(next.state.is_end());
+                now = next;
+            }
+        }
+        prop_assert!(now.state.is_end());
+        prop_assert_eq!(ends, 1);
+    }
+}

@@ -1,0 +1,97 @@
+//! Receipts: who asserted what about a message, when.
+
+use super::delivery::DeliveryId;
+use super::message::{Hash, MessageId};
+use super::organ_id::OrganId;
+use super::time::Timestamp;
+
+/// The rung of a message's life a receipt is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ReceiptKind {
+    /// The gateway has the message on disk.
+    Accepted,
+    /// The addressed organ is closed; the delivery goes to its successor.
+    Redirected,
+    /// Leased to a collector of the recipient.
+    Offered,
+    /// The attempt ended without an end; it is offered again.
+    Deferred,
+    /// End: the recipient has it.
+    Delivered,
+    /// End: the recipient refused it.
+    Rejected,
+    /// End: the deadline passed.
+    Expired,
+    /// End: taken back before it was fetched.
+    Cancelled,
+    /// Cannot go on by itself.
+    Dead,
+}
+
+/// Why a delivery was deferred or is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The recipient asked for a later attempt.
+    RecipientDeferred,
+    /// The collector did not settle within its lease.
+    LeaseExpired,
+    /// The collector's connection ended before it settled.
+    Disconnected,
+    /// The gateway restarted while the delivery was on a connection.
+    GatewayRestarted,
+    /// Offered as often as the policy allows.
+    AttemptsExhausted,
+}
+
+/// Who stands behind a receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asserter {
+    /// The gateway itself.
+    Gateway,
+    /// The organ whose certificate spoke.
+    Organ(OrganId),
+}
+
+/// One entry of a message's evidence. Never changed once appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its number in the sender's log: 1, 2, 3, ... without a gap.
+    pub sender_sequence: u64,
+    /// Its number among those of its message: 1, 2, 3, ... without a gap.
+    pub message_sequence: u32,
+    /// What happened.
+    pub kind: ReceiptKind,
+    /// The sending organ.
+    pub sender: OrganId,
+    /// The sender's id for the message.
+    pub message_id: MessageId,
+    /// The value by which a repeated submission is known.
+    pub content_hash: Hash,
+    /// SHA-256 of the payload.
+    pub payload_hash: Hash,
+    /// When it happened, by the gateway's clock.
+    pub time: Timestamp,
+    /// Who asserts it.
+    pub asserted_by: Asserter,
+    /// The delivery it is about; none for an acceptance.
+    pub delivery: Option<ReceiptDelivery>,
+    /// Why, for deferred and dead.
+    pub cause: Option<Cause>,
+    /// Words for people: the recipient's reason, the legal basis of a redirection.
+    pub reason: String,
+    /// For deferred: when it is offered again at the earliest.
+    pub retry_time: Option<Timestamp>,
+}
+
+/// The delivery a receipt is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The organ it is for.
+    pub recipient: OrganId,
+    /// The closed organ the sender wrote, where it was redirected.
+    pub addressed_to: Option<OrganId>,
+    /// The attempt; 0 where the entry is about none.
+    pub attempt: u32,
+}
