@@ -1,0 +1,350 @@
+//! The ledger: the one durable truth. Messages, deliveries and receipts.
+//!
+//! # The contract every implementation keeps
+//!
+//! The suite in `tests/contract/ledger.rs` is stamped over each implementation; this is what it proves.
+//!
+//! 1. *Durable before answered.* When a [`Pending`] yields success, what it stands for survives the death of the process and of
+//!    the machine. When it yields [`Error`], nothing of it was done, or it is not known whether it was (the caller may
+//!    repeat: every operation is safe to repeat).
+//! 2. *All or nothing.* One acceptance - message, deliveries, receipts - or one step - new progress and its receipt - is
+//!    done wholly or not at all.
+//! 3. *In order.* Operations take effect in the order in which the calls that hand them over returned. Delivery ids rise in the order
+//!    of acceptance.
+//! 4. *Idempotent acceptance.* The same sender, message id and content hash again gives the first [`Accepted`] again, marked as
+//!    repeated; other content gives [`AcceptRefused::Conflict`].
+//! 5. *Steps are decided by [`crate::domain::delivery::step`]* on the progress the ledger holds at that moment, and written only
+//!    if that progress is still what it was.
+//! 6. *Receipts are append-only:* numbered 1, 2, 3, ... per sender and per message without a gap, and visible to readers
+//!    in that order: who has read number n has been able to read every number below n.
+//! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
+//!    commit are given. A reader called after it sees what it tells of.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
+use crate::domain::message::{Hash, Lane, MessageId};
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::{Asserter, Receipt};
+use crate::domain::time::Timestamp;
+
+pub mod sqlite;
+
+/// The ledger's own number for a message. Rises in the order of acceptance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MessageKey(pub u64);
+
+/// A message as it is kept. Immutable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The sending organ.
+    pub sender: OrganId,
+    /// The sender's id for it.
+    pub message_id: MessageId,
+    /// By which a repeated submission is known.
+    pub content_hash: Hash,
+    /// SHA-256 of the payload.
+    pub payload_hash: Hash,
+    /// The header in the contract's encoding; the ledger does not look into it.
+    pub header: Bytes,
+    /// The payload.
+    pub payload: Bytes,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// When its open deliveries expire.
+    pub expires_at: Timestamp,
+}
+
+/// One recipient of a message to be accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    /// The organ it goes to.
+    pub recipient: OrganId,
+    /// The closed organ the sender wrote and the legal basis of the redirection.
+    pub redirected: Option<(OrganId, String)>,
+}
+
+/// A message to be accepted.
+#[derive(Clone, Debug)]
+pub struct Acceptance {
+    /// The message.
+    pub message: Arc<Message>,
+    /// The lane its deliveries travel in.
+    pub lane: Lane,
+    /// Who it goes to.
+    pub addressees: Vec<Addressee>,
+}
+
+/// A message that was accepted, now or before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The receipt of its acceptance.
+    pub receipt: Receipt,
+    /// Its deliveries, in the order of the addressees.
+    pub deliveries: Vec<AcceptedDelivery>,
+    /// True when it had been accepted before.
+    pub repeated: bool,
+}
+
+/// One delivery of an accepted message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The organ it goes to.
+    pub recipient: OrganId,
+    /// The closed organ the sender wrote.
+    pub addressed_to: Option<OrganId>,
+}
+
+/// Why one acceptance was refused; nothing of it was stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptRefused {
+    /// The id was used for other content.
+    #[error("message id {message_id} of {sender} was used for other content")]
+    Conflict {
+        /// The sender.
+        sender: OrganId,
+        /// The id.
+        message_id: MessageId,
+        /// The content it stands for.
+        accepted: Hash,
+    },
+    /// A recipient has as many open deliveries as it may.
+    #[error("the mailbox of {organ} is full: {open} open deliveries")]
+    MailboxFull {
+        /// The recipient.
+        organ: OrganId,
+        /// How many it has.
+        open: u64,
+    },
+}
+
+/// Something that happens to one delivery.
+#[derive(Clone, Debug)]
+pub struct StepRequest {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The recipient on whose behalf it happens: a delivery of another one is [`StepError::NotFound`]. None when the
+    /// gateway itself acts.
+    pub recipient: Option<OrganId>,
+    /// What happens.
+    pub event: Event,
+    /// When.
+    pub at: Timestamp,
+    /// Who stands behind it.
+    pub by: Asserter,
+}
+
+/// A delivery after a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stepped {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The message it carries.
+    pub message: MessageKey,
+    /// The organ it is for.
+    pub recipient: OrganId,
+    /// The closed organ the sender wrote.
+    pub addressed_to: Option<OrganId>,
+    /// Where it stands now.
+    pub progress: Progress,
+}
+
+/// Why one step was not taken; nothing of it was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// The recipient has no such delivery.
+    #[error("no such delivery")]
+    NotFound,
+    /// The state machine says no.
+    #[error(transparent)]
+    Refused(#[from] StepRefused),
+}
+
+/// A delivery ready to be offered: all a broker needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The message it carries.
+    pub message: MessageKey,
+    /// How many bytes its payload has.
+    pub payload_bytes: u64,
+}
+
+/// A delivery that has become ready, as a commit tells it.
+#[derive(Clone, Debug)]
+pub struct BecameReady {
+    /// Whose mailbox.
+    pub organ: OrganId,
+    /// Which lane.
+    pub lane: Lane,
+    /// The delivery.
+    pub ready: Ready,
+    /// The message, when the commit has it at hand.
+    pub message: Option<Arc<Message>>,
+}
+
+/// What one commit changed that others wait for.
+#[derive(Debug, Default)]
+pub struct Commit {
+    /// Deliveries that have become ready, in the order of their mailboxes.
+    pub ready: Vec<BecameReady>,
+    /// Senders with new receipts, and the last number of each.
+    pub receipt_heads: Vec<(OrganId, u64)>,
+    /// The earliest due time this commit set, when there is one.
+    pub due: Option<Timestamp>,
+}
+
+/// Where the commits of a ledger come out; one reader.
+pub type Commits = mpsc::Receiver<Commit>;
+
+/// Where one delivery stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryRecord {
+    /// Its id.
+    pub id: DeliveryId,
+    /// The organ it is for.
+    pub recipient: OrganId,
+    /// The closed organ the sender wrote.
+    pub addressed_to: Option<OrganId>,
+    /// Its progress.
+    pub progress: Progress,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A message without its payload, and where its deliveries stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRecord {
+    /// The ledger's number for it.
+    pub key: MessageKey,
+    /// The message; its payload is empty here.
+    pub message: Message,
+    /// How long the payload is.
+    pub payload_bytes: u64,
+    /// Its deliveries, in the order of the addressees. In a list of what an organ received: that organ's only.
+    pub deliveries: Vec<DeliveryRecord>,
+}
+
+/// How much is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Open deliveries by state.
+    pub open: Vec<(State, u64)>,
+    /// When the oldest message with an open delivery was accepted.
+    pub oldest_open: Option<Timestamp>,
+}
+
+/// The ledger cannot do its work now; the cause is in the log.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// It has been closed.
+    #[error("the ledger is closed")]
+    Closed,
+    /// Reading or writing failed.
+    #[error("the ledger failed: {0}")]
+    Failed(Arc<str>),
+}
+
+/// The answer to something handed over: resolves when it is durable.
+#[derive(Debug)]
+pub struct Pending<T>(oneshot::Receiver<Result<T, Error>>);
+
+impl<T> Pending<T> {
+    /// A pending answer and where to put it.
+    pub fn new() -> (oneshot::Sender<Result<T, Error>>, Self) {
+        let (tx, rx) = oneshot::channel();
+        (tx, Self(rx))
+    }
+}
+
+impl<T> Future for Pending<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(Error::Closed)))
+    }
+}
+
+/// Answers of one batch of acceptances, in its order.
+pub type AcceptAnswers = Vec<Result<Accepted, AcceptRefused>>;
+/// Answers of one batch of steps, in its order.
+pub type StepAnswers = Vec<Result<Stepped, StepError>>;
+
+/// The ledger. See the module's documentation for the contract.
+pub trait Ledger: Send + Sync + 'static {
+    /// Hands over acceptances. Waits while the ledger's queue is full; once this returns, their place in the order is
+    /// theirs, whether the [`Pending`] is awaited or dropped.
+    fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>>;
+
+    /// Hands over steps, likewise.
+    fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>>;
+
+    /// Ready deliveries of a mailbox lane with ids above `after`, in order, at most `limit`.
+    fn ready<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        lane: Lane,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Ready>, Error>>;
+
+    /// Messages with their payloads. A key that is not there is left out.
+    fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>>;
+
+    /// Deliveries due at `now`, the longest due first, at most `limit`.
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>>;
+
+    /// The earliest due time there is.
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>>;
+
+    /// Deliveries in flight on a stream, with their attempts: after a restart, those whose connection is gone.
+    fn held_by_streams(&self, limit: usize) -> BoxFuture<'_, Result<Vec<(DeliveryId, u32)>, Error>>;
+
+    /// One message by its sender and id, and all its receipts in order.
+    fn track<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        message_id: &'a MessageId,
+    ) -> BoxFuture<'a, Result<Option<(MessageRecord, Vec<Receipt>)>, Error>>;
+
+    /// Receipts of a sender with numbers above `after`, in order, at most `limit`.
+    fn receipts<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>>;
+
+    /// What an organ sent, the newest first, with keys below `before`.
+    fn sent<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        before: Option<MessageKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// What was sent to an organ, the newest first, with delivery ids below `before`.
+    fn received<'a>(
+        &'a self,
+        recipient: &'a OrganId,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// How much is open.
+    fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>>;
+
+    /// Writes something durable and harmless: proves that the ledger can write.
+    fn probe(&self) -> BoxFuture<'_, Result<(), Error>>;
+}

@@ -1,0 +1,253 @@
+//! The ledger on SQLite: one writer thread with group commit, a few readers beside it (WAL).
+//!
+//! Whatever has gathered while one commit was being synced goes into the next: under load many operations share
+//! one fsync, alone one has its own.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use super::{
+    AcceptAnswers, Acceptance, Commits, Error, Ledger, Message, MessageKey, MessageRecord, Pending, Ready,
+    StepAnswers, StepRequest, Tally,
+};
+use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::message::{Lane, MessageId};
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::domain::time::Timestamp;
+
+mod accept;
+mod codes;
+mod history;
+mod mailbox;
+mod organs;
+mod readers;
+mod receipts;
+mod schema;
+mod step;
+mod writer;
+
+use organs::Names;
+use readers::Readers;
+use writer::Command;
+
+/// How a SQLite ledger is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database file; made when it is not there.
+    pub path: PathBuf,
+    /// Most operations in one commit.
+    pub commit_batch_max: usize,
+    /// Most payload bytes in one commit, beyond which it takes no further operation.
+    pub commit_bytes_max: usize,
+    /// Most operations waiting for a commit; beyond it callers wait.
+    pub queue_max: usize,
+    /// How many readers work at a time.
+    pub readers: usize,
+    /// Most open deliveries of one recipient.
+    pub mailbox_deliveries_max: u64,
+    /// How retries go.
+    pub policy: Policy,
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the lock file cannot be made.
+    #[error("cannot open the ledger {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the ledger {path} is open in another process; one gateway at a time may serve it")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written by a later version.
+    #[error("the ledger {path} has schema version {found}, this program knows up to {known}; use the newer program")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The latest this program knows.
+        known: u32,
+    },
+    /// SQLite says no.
+    #[error("cannot open the ledger {path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// The ledger on SQLite.
+#[derive(Debug)]
+pub struct SqliteLedger {
+    commands: mpsc::Sender<Command>,
+    readers: Readers,
+    writer: Option<JoinHandle<()>>,
+    // Held for as long as the ledger is open.
+    _lock: File,
+}
+
+impl SqliteLedger {
+    /// Opens or makes the ledger and starts its writer.
+    pub fn open(options: &Options) -> Result<(Self, Commits), OpenError> {
+        let lock = lock(options)?;
+        let sqlite = |source| OpenError::Sqlite { path: options.path.clone(), source };
+        let connection = schema::open_writer(&options.path)?;
+        let names = Arc::new(Names::default());
+        let readers = Readers::open(&options.path, options.readers, Arc::clone(&names)).map_err(sqlite)?;
+        let (commands, queue) = mpsc::channel(options.queue_max);
+        let (told, commits) = mpsc::channel(COMMITS_MAX);
+        let writer = writer::Writer::new(connection, options.clone(), names, told).map_err(sqlite)?;
+        let writer = std::thread::Builder::new()
+            .name("ledger-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
+        Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
+    }
+
+    async fn hand_over<T>(
+        &self,
+        command: impl FnOnce(tokio::sync::oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<Pending<T>, Error> {
+        let (answer, pending) = Pending::new();
+        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
+        Ok(pending)
+    }
+}
+
+/// Commits told and not yet taken; beyond it the writer waits.
+const COMMITS_MAX: usize = 1_024;
+
+fn lock(options: &Options) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io { path: options.path.clone(), source };
+    if let Some(folder) = options.path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut name = options.path.clone().into_os_string();
+    name.push(".lock");
+    let file = File::create(name).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: options.path.clone() }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+impl Drop for SqliteLedger {
+    /// Lets the writer finish what it was given, and waits for it.
+    fn drop(&mut self) {
+        let (closed, _) = mpsc::channel(1);
+        self.commands = closed;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the ledger's writer had panicked");
+        }
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Accept(batch, answer)))
+    }
+
+    fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
+    }
+
+    fn ready<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        lane: Lane,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Ready>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
+    }
+
+    fn messages(
+        &self,
+        keys: Vec<MessageKey>,
+    ) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>> {
+        Box::pin(self.readers.read(move |db, names| history::messages(db, names, &keys)))
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| mailbox::due(db, now, limit)))
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| mailbox::next_due(db)))
+    }
+
+    fn held_by_streams(&self, limit: usize) -> BoxFuture<'_, Result<Vec<(DeliveryId, u32)>, Error>> {
+        Box::pin(self.readers.read(move |db, _| mailbox::held_by_streams(db, limit)))
+    }
+
+    fn track<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        message_id: &'a MessageId,
+    ) -> BoxFuture<'a, Result<Option<(MessageRecord, Vec<Receipt>)>, Error>> {
+        let (sender, message_id) = (sender.clone(), message_id.clone());
+        Box::pin(self.readers.read(move |db, names| history::track(db, names, &sender, &message_id)))
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, names| receipts::of_sender(db, names, &sender, after, limit)))
+    }
+
+    fn sent<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        before: Option<MessageKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, names| history::sent(db, names, &sender, before, limit)))
+    }
+
+    fn received<'a>(
+        &'a self,
+        recipient: &'a OrganId,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let recipient = recipient.clone();
+        Box::pin(
+            self.readers
+                .read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
+        )
+    }
+
+    fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {
+        Box::pin(self.readers.read(mailbox::tally))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}

@@ -1,0 +1,73 @@
+-- The SQLite ledger, version 1. Times are microseconds since the Unix epoch, UTC.
+-- Migrations only expand; what is no longer used is dropped a version later.
+
+-- Organs that have sent or received anything; short numbers for their ids.
+CREATE TABLE organ (
+    ref             INTEGER PRIMARY KEY,        -- the number
+    id              TEXT    NOT NULL UNIQUE,    -- the organ id, level 1 first
+    receipt_head    INTEGER NOT NULL DEFAULT 0, -- the last number in its log of receipts as a sender
+    open_deliveries INTEGER NOT NULL DEFAULT 0  -- deliveries for it that have not ended
+);
+
+-- Messages. Written once, never updated.
+CREATE TABLE message (
+    key            INTEGER PRIMARY KEY,  -- rises in the order of acceptance
+    sender         INTEGER NOT NULL,     -- organ.ref
+    message_id     TEXT    NOT NULL,     -- the sender's id for it
+    lane           INTEGER NOT NULL,     -- 0 urgent, 1 normal
+    accepted_at    INTEGER NOT NULL,     -- when it was accepted
+    expires_at     INTEGER NOT NULL,     -- when open deliveries expire
+    first_delivery INTEGER NOT NULL,     -- its deliveries are numbered from here on ...
+    deliveries     INTEGER NOT NULL,     -- ... this many
+    content_hash   BLOB    NOT NULL,     -- SHA-256 by which a repeated submission is known
+    payload_hash   BLOB    NOT NULL,     -- SHA-256 of the payload
+    payload_bytes  INTEGER NOT NULL,     -- the payload's length
+    header         BLOB    NOT NULL,     -- the header in the contract's encoding
+    payload        BLOB    NOT NULL      -- the payload, last so that it is not read with the rest
+);
+CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
+CREATE INDEX message_by_sender ON message (sender, key);
+
+-- Deliveries: one message for one recipient. The only rows that change.
+CREATE TABLE delivery (
+    id            INTEGER PRIMARY KEY,   -- rises in the order of acceptance
+    message       INTEGER NOT NULL,      -- message.key
+    sender        INTEGER NOT NULL,      -- organ.ref of the message's sender, whose log gets the receipts
+    recipient     INTEGER NOT NULL,      -- organ.ref
+    addressed_to  INTEGER,               -- organ.ref of the closed organ the sender wrote, where redirected
+    lane          INTEGER NOT NULL,      -- as in message
+    payload_bytes INTEGER NOT NULL,      -- as in message
+    expires_at    INTEGER NOT NULL,      -- as in message
+    state         INTEGER NOT NULL,      -- see codes.rs
+    attempt       INTEGER NOT NULL,      -- how often it was offered
+    hold          INTEGER,               -- what holds its lease: 0 a stream, 1 a fetch
+    due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
+    ended_at      INTEGER                -- when it ended
+);
+CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
+CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
+CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
+
+-- Receipts, each in its sender's log. Append-only.
+CREATE TABLE receipt (
+    sender           INTEGER NOT NULL,   -- organ.ref
+    sender_sequence  INTEGER NOT NULL,   -- 1, 2, 3, ... per sender
+    message          INTEGER NOT NULL,   -- message.key
+    message_sequence INTEGER NOT NULL,   -- 1, 2, 3, ... per message
+    delivery         INTEGER,            -- delivery.id; null for an acceptance
+    kind             INTEGER NOT NULL,   -- see codes.rs
+    time             INTEGER NOT NULL,   -- when it happened
+    asserted_by      INTEGER,            -- organ.ref; null for the gateway itself
+    attempt          INTEGER NOT NULL,   -- the attempt; 0 where it is about none
+    cause            INTEGER,            -- see codes.rs
+    reason           TEXT,               -- words for people
+    retry_time       INTEGER,            -- when it is offered again at the earliest
+    PRIMARY KEY (sender, sender_sequence)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+
+-- Single facts: `probe` is rewritten by the check that the ledger can write.
+CREATE TABLE fact (
+    name  TEXT PRIMARY KEY, -- which
+    value TEXT NOT NULL     -- its value
+) WITHOUT ROWID;

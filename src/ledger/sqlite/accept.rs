@@ -1,0 +1,234 @@
+//! Accepting a message: the message, its deliveries and its first receipts.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::codes::Code;
+use super::organs::{Names, OrganRef};
+use super::receipts::{self, NewReceipt};
+use super::writer::Book;
+use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::message::Hash;
+use crate::domain::receipt::{Receipt, ReceiptDelivery, ReceiptKind};
+use crate::ledger::{
+    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, BecameReady, MessageKey, Ready,
+};
+
+type Outcome = Result<Accepted, AcceptRefused>;
+
+/// Accepts one message, or says why not.
+pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusqlite::Result<Outcome> {
+    let sender = book.accounts.number(db, &new.message.sender)?;
+    let mut recipients = Vec::with_capacity(new.addressees.len());
+    for addressee in &new.addressees {
+        recipients.push(book.accounts.number(db, &addressee.recipient)?);
+    }
+    if let Some(full) = full_mailbox(book, &recipients) {
+        // A repeated submission is answered even then.
+        return Ok(match repeated(db, book, sender, new)? {
+            Some(outcome) => outcome,
+            None => Err(full),
+        });
+    }
+    let key = MessageKey(book.next_message);
+    if !insert_message(db, book, key, sender, new)? {
+        let outcome = repeated(db, book, sender, new)?;
+        return outcome.ok_or(rusqlite::Error::QueryReturnedNoRows);
+    }
+    book.next_message += 1;
+    let mut accepted = Accepted {
+        receipt: append(db, book, key, sender, new, None)?,
+        deliveries: Vec::with_capacity(recipients.len()),
+        repeated: false,
+    };
+    for (addressee, recipient) in new.addressees.iter().zip(recipients) {
+        accepted.deliveries.push(insert_delivery(db, book, key, sender, recipient, new, addressee)?);
+    }
+    for (delivery, addressee) in accepted.deliveries.iter().zip(&new.addressees) {
+        if let Some((_, legal_basis)) = &addressee.redirected {
+            append(db, book, key, sender, new, Some((delivery, legal_basis)))?;
+        }
+    }
+    Ok(Ok(accepted))
+}
+
+fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
+    recipients.iter().map(|organ| book.accounts.account(*organ)).find_map(|account| {
+        (account.open_deliveries >= book.options.mailbox_deliveries_max).then(|| {
+            AcceptRefused::MailboxFull { organ: account.id.clone(), open: account.open_deliveries }
+        })
+    })
+}
+
+/// False when the sender has used the id before.
+fn insert_message(
+    db: &Connection,
+    book: &Book,
+    key: MessageKey,
+    sender: OrganRef,
+    new: &Acceptance,
+) -> rusqlite::Result<bool> {
+    let message = &new.message;
+    // message.insert
+    let inserted = db
+        .prepare_cached(
+            "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
+                 deliveries, content_hash, payload_hash, payload_bytes, header, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (sender, message_id) DO NOTHING",
+        )?
+        .execute((
+            key.0,
+            sender,
+            message.message_id.as_str(),
+            Code(new.lane),
+            Code(message.accepted_at),
+            Code(message.expires_at),
+            book.next_delivery,
+            new.addressees.len(),
+            Code(message.content_hash),
+            Code(message.payload_hash),
+            message.payload.len(),
+            message.header.as_ref(),
+            message.payload.as_ref(),
+        ))?;
+    Ok(inserted == 1)
+}
+
+fn insert_delivery(
+    db: &Connection,
+    book: &mut Book,
+    key: MessageKey,
+    sender: OrganRef,
+    recipient: OrganRef,
+    new: &Acceptance,
+    addressee: &Addressee,
+) -> rusqlite::Result<AcceptedDelivery> {
+    let addressed_to = addressee.redirected.as_ref().map(|(organ, _)| organ);
+    let addressed_ref = addressed_to.map(|organ| book.accounts.number(db, organ)).transpose()?;
+    let id = DeliveryId(book.next_delivery);
+    let progress = Progress::accepted(new.message.expires_at);
+    let payload_bytes = new.message.payload.len() as u64;
+    // delivery.insert
+    db.prepare_cached(
+        "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at,
+             state, attempt, due_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute((
+        id.0,
+        key.0,
+        sender,
+        recipient,
+        addressed_ref,
+        Code(new.lane),
+        payload_bytes,
+        Code(progress.expires_at),
+        Code(progress.state),
+        progress.attempt,
+        progress.due_at.map(Code),
+    ))?;
+    book.next_delivery += 1;
+    book.accounts.change(recipient).open_deliveries += 1;
+    book.commit.due = [book.commit.due, progress.due_at].into_iter().flatten().min();
+    book.commit.ready.push(BecameReady {
+        organ: addressee.recipient.clone(),
+        lane: new.lane,
+        ready: Ready { delivery: id, message: key, payload_bytes },
+        message: Some(std::sync::Arc::clone(&new.message)),
+    });
+    Ok(AcceptedDelivery {
+        id,
+        recipient: addressee.recipient.clone(),
+        addressed_to: addressed_to.cloned(),
+    })
+}
+
+/// The receipt of the acceptance, or of one redirection.
+fn append(
+    db: &Connection,
+    book: &mut Book,
+    key: MessageKey,
+    sender: OrganRef,
+    new: &Acceptance,
+    redirected: Option<(&AcceptedDelivery, &String)>,
+) -> rusqlite::Result<Receipt> {
+    let kind = if redirected.is_some() { ReceiptKind::Redirected } else { ReceiptKind::Accepted };
+    let reason = redirected.map_or("", |(_, legal_basis)| legal_basis);
+    let delivery = redirected.map(|(delivery, _)| delivery);
+    let row = NewReceipt {
+        sender,
+        message: key,
+        delivery: delivery.map(|d| d.id),
+        kind,
+        time: new.message.accepted_at,
+        asserted_by: None,
+        attempt: 0,
+        cause: None,
+        reason,
+        retry_time: None,
+    };
+    let (sender_sequence, message_sequence) = receipts::append(db, book, &row)?;
+    Ok(Receipt {
+        sender_sequence,
+        message_sequence,
+        kind,
+        sender: new.message.sender.clone(),
+        message_id: new.message.message_id.clone(),
+        content_hash: new.message.content_hash,
+        payload_hash: new.message.payload_hash,
+        time: new.message.accepted_at,
+        asserted_by: crate::domain::receipt::Asserter::Gateway,
+        delivery: delivery.map(|d| ReceiptDelivery {
+            id: d.id,
+            recipient: d.recipient.clone(),
+            addressed_to: d.addressed_to.clone(),
+            attempt: 0,
+        }),
+        cause: None,
+        reason: reason.to_owned(),
+        retry_time: None,
+    })
+}
+
+/// What is to be said of an id the sender has used before; none when it has not.
+fn repeated(
+    db: &Connection,
+    book: &Book,
+    sender: OrganRef,
+    new: &Acceptance,
+) -> rusqlite::Result<Option<Outcome>> {
+    // message.by_id
+    let found: Option<(u64, Code<Hash>, u64, u64)> = db
+        .prepare_cached(
+            "SELECT key, content_hash, first_delivery, deliveries FROM message
+             WHERE sender = ?1 AND message_id = ?2",
+        )?
+        .query_row((sender, new.message.message_id.as_str()), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((key, Code(content_hash), first, count)) = found else { return Ok(None) };
+    if content_hash != new.message.content_hash {
+        return Ok(Some(Err(AcceptRefused::Conflict {
+            sender: new.message.sender.clone(),
+            message_id: new.message.message_id.clone(),
+            accepted: content_hash,
+        })));
+    }
+    // Rows of this very transaction may name organs no reader can know yet.
+    let names = Names::default();
+    let receipts = receipts::of_message(db, &names, MessageKey(key), 1)?;
+    let receipt = receipts.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    // delivery.of_message_addresses
+    let mut statement = db
+        .prepare_cached("SELECT id, recipient, addressed_to FROM delivery WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+    let rows = statement.query_map((first, first + count), |row| {
+        Ok(AcceptedDelivery {
+            id: DeliveryId(row.get(0)?),
+            recipient: book.accounts.account(row.get(1)?).id.clone(),
+            addressed_to: row.get::<_, Option<OrganRef>>(2)?.map(|organ| book.accounts.account(organ).id.clone()),
+        })
+    })?;
+    let deliveries = rows.collect::<rusqlite::Result<_>>()?;
+    Ok(Some(Ok(Accepted { receipt, deliveries, repeated: true })))
+}

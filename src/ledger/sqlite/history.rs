@@ -1,0 +1,158 @@
+//! Messages and their deliveries as they stand: tracking one, listing those sent and received.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::codes::Code;
+use super::organs::{Names, OrganRef, number};
+use super::receipts;
+use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::message::MessageId;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::ledger::{DeliveryRecord, Message, MessageKey, MessageRecord};
+
+const MESSAGE: &str = "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
+    m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries";
+const DELIVERY: &str = "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
+    d.ended_at";
+
+/// Messages with their payloads.
+pub(super) fn messages(
+    db: &Connection,
+    names: &Names,
+    keys: &[MessageKey],
+) -> rusqlite::Result<Vec<(MessageKey, Arc<Message>)>> {
+    // message.with_payload
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {MESSAGE}, m.payload FROM message m WHERE m.key = ?1"))?;
+    let mut found = Vec::with_capacity(keys.len());
+    for key in keys {
+        let message = statement
+            .query_row([key.0], |row| {
+                let mut message = message(db, names, row)?;
+                message.payload = row.get::<_, Vec<u8>>(11)?.into();
+                Ok(message)
+            })
+            .optional()?;
+        found.extend(message.map(|message| (*key, Arc::new(message))));
+    }
+    Ok(found)
+}
+
+/// One message and all its receipts, as of one moment.
+pub(super) fn track(
+    db: &Connection,
+    names: &Names,
+    sender: &OrganId,
+    message_id: &MessageId,
+) -> rusqlite::Result<Option<(MessageRecord, Vec<Receipt>)>> {
+    let snapshot = db.unchecked_transaction()?;
+    let Some(sender) = number(&snapshot, sender)? else { return Ok(None) };
+    // message.track
+    let found = snapshot
+        .prepare_cached(&format!("SELECT {MESSAGE} FROM message m WHERE m.sender = ?1 AND m.message_id = ?2"))?
+        .query_row((sender, message_id.as_str()), |row| record(&snapshot, names, row))
+        .optional()?;
+    let Some(found) = found else { return Ok(None) };
+    let receipts = receipts::of_message(&snapshot, names, found.key, usize::MAX >> 1)?;
+    Ok(Some((found, receipts)))
+}
+
+/// What an organ sent, the newest first.
+pub(super) fn sent(
+    db: &Connection,
+    names: &Names,
+    sender: &OrganId,
+    before: Option<MessageKey>,
+    limit: usize,
+) -> rusqlite::Result<Vec<MessageRecord>> {
+    let Some(sender) = number(db, sender)? else { return Ok(Vec::new()) };
+    // message.sent
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {MESSAGE} FROM message m WHERE m.sender = ?1 AND m.key < ?2 ORDER BY m.key DESC LIMIT ?3"
+    ))?;
+    let before = before.map_or(i64::MAX as u64, |key| key.0);
+    let rows = statement.query_map((sender, before, limit), |row| record(db, names, row))?;
+    rows.collect()
+}
+
+/// What was sent to an organ, the newest first.
+pub(super) fn received(
+    db: &Connection,
+    names: &Names,
+    recipient: &OrganId,
+    before: Option<DeliveryId>,
+    open_only: bool,
+    limit: usize,
+) -> rusqlite::Result<Vec<MessageRecord>> {
+    let Some(recipient) = number(db, recipient)? else { return Ok(Vec::new()) };
+    // delivery.received
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {MESSAGE}, {DELIVERY} FROM delivery d JOIN message m ON m.key = d.message
+         WHERE d.recipient = ?1 AND d.id < ?2 AND (NOT ?3 OR d.due_at IS NOT NULL)
+         ORDER BY d.id DESC LIMIT ?4"
+    ))?;
+    let before = before.map_or(i64::MAX as u64, |id| id.0);
+    let rows = statement.query_map((recipient, before, open_only, limit), |row| {
+        Ok(MessageRecord {
+            key: MessageKey(row.get(0)?),
+            message: message(db, names, row)?,
+            payload_bytes: row.get(8)?,
+            deliveries: vec![delivery(db, names, row, 11)?],
+        })
+    })?;
+    rows.collect()
+}
+
+fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
+    let (first, count): (u64, u64) = (row.get(9)?, row.get(10)?);
+    // delivery.of_message
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {DELIVERY} FROM delivery d WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id"
+    ))?;
+    let deliveries = statement
+        .query_map((first, first + count), |row| delivery(db, names, row, 0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(MessageRecord {
+        key: MessageKey(row.get(0)?),
+        message: message(db, names, row)?,
+        payload_bytes: row.get(8)?,
+        deliveries,
+    })
+}
+
+fn message(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Message> {
+    let message_id = MessageId::parse(row.get_ref(2)?.as_str()?).map_err(|why| {
+        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(why))
+    })?;
+    Ok(Message {
+        sender: names.name(db, row.get(1)?)?,
+        message_id,
+        content_hash: row.get::<_, Code<_>>(3)?.0,
+        payload_hash: row.get::<_, Code<_>>(4)?.0,
+        header: row.get::<_, Vec<u8>>(5)?.into(),
+        payload: Bytes::new(),
+        accepted_at: row.get::<_, Code<_>>(6)?.0,
+        expires_at: row.get::<_, Code<_>>(7)?.0,
+    })
+}
+
+fn delivery(db: &Connection, names: &Names, row: &Row<'_>, from: usize) -> rusqlite::Result<DeliveryRecord> {
+    let addressed_to: Option<OrganRef> = row.get(from + 2)?;
+    Ok(DeliveryRecord {
+        id: DeliveryId(row.get(from)?),
+        recipient: names.name(db, row.get(from + 1)?)?,
+        addressed_to: addressed_to.map(|organ| names.name(db, organ)).transpose()?,
+        progress: Progress {
+            state: row.get::<_, Code<_>>(from + 3)?.0,
+            attempt: row.get(from + 4)?,
+            hold: row.get::<_, Option<Code<_>>>(from + 5)?.map(|code| code.0),
+            due_at: row.get::<_, Option<Code<_>>>(from + 6)?.map(|code| code.0),
+            expires_at: row.get::<_, Code<_>>(from + 7)?.0,
+        },
+        ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
+    })
+}

@@ -1,0 +1,85 @@
+//! What is open: ready deliveries, due ones, held ones, and how many of each.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::codes::Code;
+use super::organs::{Names, number};
+use crate::domain::delivery::{DeliveryId, Hold, State};
+use crate::domain::message::Lane;
+use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
+use crate::ledger::{MessageKey, Ready, Tally};
+
+/// Ready deliveries of one lane, in order.
+pub(super) fn ready(
+    db: &Connection,
+    organ: &OrganId,
+    lane: Lane,
+    after: DeliveryId,
+    limit: usize,
+) -> rusqlite::Result<Vec<Ready>> {
+    let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
+    // delivery.ready
+    let mut statement = db.prepare_cached(
+        "SELECT id, message, payload_bytes FROM delivery
+         WHERE recipient = ?1 AND lane = ?2 AND id > ?3 AND state = 0 ORDER BY id LIMIT ?4",
+    )?;
+    let rows = statement.query_map((organ, Code(lane), after.0, limit), |row| {
+        Ok(Ready {
+            delivery: DeliveryId(row.get(0)?),
+            message: MessageKey(row.get(1)?),
+            payload_bytes: row.get(2)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Due deliveries, the longest due first.
+pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<DeliveryId>> {
+    // delivery.due
+    let mut statement =
+        db.prepare_cached("SELECT id FROM delivery WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2")?;
+    let rows = statement.query_map((Code(now), limit), |row| row.get(0).map(DeliveryId))?;
+    rows.collect()
+}
+
+/// The earliest due time.
+pub(super) fn next_due(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+    // delivery.next_due
+    let due: Option<Code<Timestamp>> = db
+        .prepare_cached("SELECT min(due_at) FROM delivery WHERE due_at IS NOT NULL")?
+        .query_row([], |row| row.get(0))?;
+    Ok(due.map(|code| code.0))
+}
+
+/// Deliveries in flight on a stream.
+pub(super) fn held_by_streams(db: &Connection, limit: usize) -> rusqlite::Result<Vec<(DeliveryId, u32)>> {
+    // delivery.held_by_streams
+    let mut statement = db.prepare_cached(
+        "SELECT id, attempt FROM delivery WHERE due_at IS NOT NULL AND state = ?1 AND hold = ?2 LIMIT ?3",
+    )?;
+    let rows = statement.query_map((Code(State::InFlight), Code(Hold::Stream), limit), |row| {
+        Ok((DeliveryId(row.get(0)?), row.get(1)?))
+    })?;
+    rows.collect()
+}
+
+/// Open deliveries by state, and when the oldest of them was accepted.
+pub(super) fn tally(db: &Connection, _: &Names) -> rusqlite::Result<Tally> {
+    // delivery.tally
+    let mut statement = db.prepare_cached(
+        "SELECT state, count(*) FROM delivery WHERE due_at IS NOT NULL GROUP BY state ORDER BY state",
+    )?;
+    let open = statement
+        .query_map([], |row| Ok((row.get::<_, Code<State>>(0)?.0, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    // delivery.oldest_open
+    let oldest_open: Option<Code<Timestamp>> = db
+        .prepare_cached(
+            "SELECT m.accepted_at FROM delivery d JOIN message m ON m.key = d.message
+             WHERE d.id = (SELECT min(id) FROM delivery WHERE due_at IS NOT NULL)",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Tally { open, oldest_open: oldest_open.map(|code| code.0) })
+}

@@ -1,0 +1,121 @@
+//! Organs as the tables know them: short numbers, and per organ the head of its log and its open deliveries.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::{PoisonError, RwLock};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::domain::organ_id::OrganId;
+
+/// The number of an organ in the tables.
+pub(super) type OrganRef = i64;
+
+/// The organs of committed rows by number, shared by writer and readers. A number never changes its organ.
+#[derive(Debug, Default)]
+pub(super) struct Names(RwLock<HashMap<OrganRef, OrganId>>);
+
+impl Names {
+    /// The organ behind a number.
+    pub fn name(&self, db: &Connection, organ: OrganRef) -> rusqlite::Result<OrganId> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&organ).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        // organ.name
+        let text: String = db
+            .prepare_cached("SELECT id FROM organ WHERE ref = ?1")?
+            .query_row([organ], |row| row.get(0))?;
+        let id = parsed(&text)?;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(organ, id.clone());
+        Ok(id)
+    }
+}
+
+/// The number of an organ that has sent or received anything.
+pub(super) fn number(db: &Connection, organ: &OrganId) -> rusqlite::Result<Option<OrganRef>> {
+    // organ.number
+    db.prepare_cached("SELECT ref FROM organ WHERE id = ?1")?
+        .query_row([organ.as_str()], |row| row.get(0))
+        .optional()
+}
+
+fn parsed(text: &str) -> rusqlite::Result<OrganId> {
+    OrganId::parse(text).map_err(|why| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(why))
+    })
+}
+
+/// What the writer knows of one organ.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub id: OrganId,
+    pub receipt_head: u64,
+    pub open_deliveries: u64,
+}
+
+/// The writer's view of the organs: all of them in memory, written back once per commit.
+#[derive(Debug)]
+pub(super) struct Accounts {
+    numbers: HashMap<OrganId, OrganRef>,
+    accounts: HashMap<OrganRef, Account>,
+    changed: HashSet<OrganRef>,
+}
+
+impl Accounts {
+    /// Reads them all.
+    pub fn load(db: &Connection) -> rusqlite::Result<Self> {
+        let mut this =
+            Self { numbers: HashMap::new(), accounts: HashMap::new(), changed: HashSet::new() };
+        // organ.load
+        let mut statement = db.prepare("SELECT ref, id, receipt_head, open_deliveries FROM organ")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: OrganRef = row.get(0)?;
+            let id = parsed(&row.get::<_, String>(1)?)?;
+            this.numbers.insert(id.clone(), number);
+            let account = Account { id, receipt_head: row.get(2)?, open_deliveries: row.get(3)? };
+            this.accounts.insert(number, account);
+        }
+        Ok(this)
+    }
+
+    /// The number of an organ, given now where it has none.
+    pub fn number(&mut self, db: &Connection, organ: &OrganId) -> rusqlite::Result<OrganRef> {
+        if let Some(known) = self.numbers.get(organ) {
+            return Ok(*known);
+        }
+        // organ.insert
+        db.prepare_cached("INSERT INTO organ (id) VALUES (?1)")?.execute([organ.as_str()])?;
+        let number = db.last_insert_rowid();
+        self.numbers.insert(organ.clone(), number);
+        let account = Account { id: organ.clone(), receipt_head: 0, open_deliveries: 0 };
+        self.accounts.insert(number, account);
+        Ok(number)
+    }
+
+    /// What is known of an organ.
+    pub fn account(&self, organ: OrganRef) -> &Account {
+        self.accounts.get(&organ).expect("every number in the tables is an organ's, and all organs are loaded")
+    }
+
+    /// The same, to change it; it is written at the end of the commit.
+    pub fn change(&mut self, organ: OrganRef) -> &mut Account {
+        self.changed.insert(organ);
+        self.accounts
+            .get_mut(&organ)
+            .expect("every number in the tables is an organ's, and all organs are loaded")
+    }
+
+    /// Writes what changed.
+    pub fn write_back(&mut self, db: &Connection) -> rusqlite::Result<()> {
+        // organ.write_back
+        let mut statement =
+            db.prepare_cached("UPDATE organ SET receipt_head = ?2, open_deliveries = ?3 WHERE ref = ?1")?;
+        for organ in self.changed.drain() {
+            let account = &self.accounts[&organ];
+            statement.execute((organ, account.receipt_head, account.open_deliveries))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,135 @@
+//! The receipts: appending to a sender's log, reading it by sender and by message.
+
+use rusqlite::{Connection, Row};
+
+use super::codes::Code;
+use super::organs::{Names, OrganRef, number};
+use super::writer::Book;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::message::MessageId;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptDelivery, ReceiptKind};
+use crate::domain::time::Timestamp;
+use crate::ledger::MessageKey;
+
+/// A receipt to be appended.
+pub(super) struct NewReceipt<'a> {
+    pub sender: OrganRef,
+    pub message: MessageKey,
+    pub delivery: Option<DeliveryId>,
+    pub kind: ReceiptKind,
+    pub time: Timestamp,
+    pub asserted_by: Option<OrganRef>,
+    pub attempt: u32,
+    pub cause: Option<Cause>,
+    pub reason: &'a str,
+    pub retry_time: Option<Timestamp>,
+}
+
+/// Appends a receipt; gives its numbers in the sender's log and in the message's.
+pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> rusqlite::Result<(u64, u32)> {
+    let account = book.accounts.change(new.sender);
+    account.receipt_head += 1;
+    let sender_sequence = account.receipt_head;
+    let sender_id = account.id.clone();
+    // receipt.append
+    let message_sequence = db
+        .prepare_cached(
+            "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
+                 asserted_by, attempt, cause, reason, retry_time)
+             VALUES (?1, ?2, ?3,
+                 (SELECT ifnull(max(message_sequence), 0) + 1 FROM receipt WHERE message = ?3),
+                 ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+             RETURNING message_sequence",
+        )?
+        .query_row(
+            (
+                new.sender,
+                sender_sequence,
+                new.message.0,
+                new.delivery.map(|d| d.0),
+                Code(new.kind),
+                Code(new.time),
+                new.asserted_by,
+                new.attempt,
+                new.cause.map(Code),
+                (!new.reason.is_empty()).then_some(new.reason),
+                new.retry_time.map(Code),
+            ),
+            |row| row.get(0),
+        )?;
+    match book.commit.receipt_heads.iter_mut().find(|(organ, _)| *organ == sender_id) {
+        Some((_, head)) => *head = sender_sequence,
+        None => book.commit.receipt_heads.push((sender_id, sender_sequence)),
+    }
+    Ok((sender_sequence, message_sequence))
+}
+
+const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,
+    r.asserted_by, r.attempt, r.cause, r.reason, r.retry_time, m.message_id, m.content_hash, m.payload_hash,
+    d.recipient, d.addressed_to
+    FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery";
+
+/// Receipts of a sender with numbers above `after`, in order.
+pub(super) fn of_sender(
+    db: &Connection,
+    names: &Names,
+    sender: &OrganId,
+    after: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Receipt>> {
+    let Some(sender) = number(db, sender)? else { return Ok(Vec::new()) };
+    // receipt.of_sender
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE r.sender = ?1 AND r.sender_sequence > ?2 ORDER BY r.sender_sequence LIMIT ?3"
+    ))?;
+    let rows = statement.query_map((sender, after, limit), |row| receipt(db, names, row))?;
+    rows.collect()
+}
+
+/// The first receipts of a message, in order.
+pub(super) fn of_message(
+    db: &Connection,
+    names: &Names,
+    message: MessageKey,
+    limit: usize,
+) -> rusqlite::Result<Vec<Receipt>> {
+    // receipt.of_message
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE r.message = ?1 ORDER BY r.message_sequence LIMIT ?2"
+    ))?;
+    let rows = statement.query_map((message.0, limit), |row| receipt(db, names, row))?;
+    rows.collect()
+}
+
+fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Receipt> {
+    let organ = |number: Option<OrganRef>| number.map(|n| names.name(db, n)).transpose();
+    let delivery: Option<u64> = row.get(3)?;
+    let delivery = match delivery {
+        None => None,
+        Some(id) => Some(ReceiptDelivery {
+            id: DeliveryId(id),
+            recipient: names.name(db, row.get(14)?)?,
+            addressed_to: organ(row.get(15)?)?,
+            attempt: row.get(7)?,
+        }),
+    };
+    let message_id = MessageId::parse(row.get_ref(11)?.as_str()?).map_err(|why| {
+        rusqlite::Error::FromSqlConversionFailure(11, rusqlite::types::Type::Text, Box::new(why))
+    })?;
+    Ok(Receipt {
+        sender_sequence: row.get(1)?,
+        message_sequence: row.get(2)?,
+        kind: row.get::<_, Code<_>>(4)?.0,
+        sender: names.name(db, row.get(0)?)?,
+        message_id,
+        content_hash: row.get::<_, Code<_>>(12)?.0,
+        payload_hash: row.get::<_, Code<_>>(13)?.0,
+        time: row.get::<_, Code<_>>(5)?.0,
+        asserted_by: organ(row.get(6)?)?.map_or(Asserter::Gateway, Asserter::Organ),
+        delivery,
+        cause: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
+        reason: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
+        retry_time: row.get::<_, Option<Code<_>>>(10)?.map(|code| code.0),
+    })
+}

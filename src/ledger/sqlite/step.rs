@@ -1,0 +1,137 @@
+//! One step of a delivery: read, decide, write if it is still so, leave the receipt.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::codes::Code;
+use super::organs::OrganRef;
+use super::receipts::{self, NewReceipt};
+use super::writer::Book;
+use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
+use crate::domain::message::Lane;
+use crate::domain::receipt::Asserter;
+use crate::ledger::{BecameReady, MessageKey, Ready, StepError, StepRequest, Stepped};
+
+struct Row {
+    message: MessageKey,
+    sender: OrganRef,
+    recipient: OrganRef,
+    addressed_to: Option<OrganRef>,
+    lane: Lane,
+    payload_bytes: u64,
+    progress: Progress,
+}
+
+/// Takes one step, or says why not.
+pub(super) fn step(
+    db: &Connection,
+    book: &mut Book,
+    request: &StepRequest,
+) -> rusqlite::Result<Result<Stepped, StepError>> {
+    let Some(row) = read(db, request.delivery)? else { return Ok(Err(StepError::NotFound)) };
+    let recipient = book.accounts.account(row.recipient).id.clone();
+    if request.recipient.as_ref().is_some_and(|organ| *organ != recipient) {
+        return Ok(Err(StepError::NotFound));
+    }
+    let chance = book.chance.f64();
+    let decided = delivery::step(&row.progress, &request.event, request.at, &book.options.policy, chance);
+    let progress = match decided {
+        Err(refused) => return Ok(Err(refused.into())),
+        Ok(Step::Unchanged) => row.progress,
+        Ok(Step::Moved(next, entry)) => {
+            update(db, request, &row.progress, &next)?;
+            if let Some(entry) = &entry {
+                let asserted_by = match &request.by {
+                    Asserter::Gateway => None,
+                    Asserter::Organ(organ) => Some(book.accounts.number(db, organ)?),
+                };
+                let receipt = NewReceipt {
+                    sender: row.sender,
+                    message: row.message,
+                    delivery: Some(request.delivery),
+                    kind: entry.kind,
+                    time: request.at,
+                    asserted_by,
+                    attempt: next.attempt,
+                    cause: entry.cause,
+                    reason: &entry.reason,
+                    retry_time: entry.retry_time,
+                };
+                receipts::append(db, book, &receipt)?;
+            }
+            tell(book, request.delivery, &row, &recipient, &next);
+            next
+        }
+    };
+    let addressed_to = row.addressed_to.map(|organ| book.accounts.account(organ).id.clone());
+    Ok(Ok(Stepped { delivery: request.delivery, message: row.message, recipient, addressed_to, progress }))
+}
+
+fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> {
+    // delivery.read
+    db.prepare_cached(
+        "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
+             expires_at
+         FROM delivery WHERE id = ?1",
+    )?
+    .query_row([delivery.0], |row| {
+        Ok(Row {
+            message: MessageKey(row.get(0)?),
+            sender: row.get(1)?,
+            recipient: row.get(2)?,
+            addressed_to: row.get(3)?,
+            lane: row.get::<_, Code<Lane>>(4)?.0,
+            payload_bytes: row.get(5)?,
+            progress: Progress {
+                state: row.get::<_, Code<State>>(6)?.0,
+                attempt: row.get(7)?,
+                hold: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
+                due_at: row.get::<_, Option<Code<_>>>(9)?.map(|code| code.0),
+                expires_at: row.get::<_, Code<_>>(10)?.0,
+            },
+        })
+    })
+    .optional()
+}
+
+fn update(db: &Connection, request: &StepRequest, from: &Progress, to: &Progress) -> rusqlite::Result<()> {
+    let ended_at = to.state.is_end().then_some(Code(request.at));
+    // delivery.move
+    let moved = db
+        .prepare_cached(
+            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8
+             WHERE id = ?1 AND state = ?2 AND attempt = ?3",
+        )?
+        .execute((
+            request.delivery.0,
+            Code(from.state),
+            from.attempt,
+            Code(to.state),
+            to.attempt,
+            to.hold.map(Code),
+            to.due_at.map(Code),
+            ended_at,
+        ))?;
+    if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
+}
+
+fn tell(
+    book: &mut Book,
+    delivery: DeliveryId,
+    row: &Row,
+    recipient: &crate::domain::organ_id::OrganId,
+    next: &Progress,
+) {
+    if next.state.is_end() {
+        let account = book.accounts.change(row.recipient);
+        account.open_deliveries = account.open_deliveries.saturating_sub(1);
+    }
+    if next.state == State::Queued {
+        book.commit.ready.push(BecameReady {
+            organ: recipient.clone(),
+            lane: row.lane,
+            ready: Ready { delivery, message: row.message, payload_bytes: row.payload_bytes },
+            message: None,
+        });
+    }
+    book.commit.due = [book.commit.due, next.due_at].into_iter().flatten().min();
+}

@@ -1,0 +1,203 @@
+//! The one writer: gathers what waits, writes it in one transaction, syncs once, answers all.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot};
+
+use super::organs::{Accounts, Names};
+use super::{Options, accept, step};
+use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, StepAnswers, StepRequest};
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
+    Step(Vec<StepRequest>, Answer<StepAnswers>),
+    Probe(Answer<()>),
+}
+
+impl Command {
+    fn operations(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.len(),
+            Self::Step(batch, _) => batch.len(),
+            Self::Probe(_) => 1,
+        }
+    }
+
+    fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            Self::Step(..) | Self::Probe(_) => 0,
+        }
+    }
+
+    fn fail(self, error: &Error) {
+        // Whoever asked may have gone; then nobody is told.
+        let _gone = match self {
+            Self::Accept(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Step(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+        };
+    }
+}
+
+/// What a command came to; told once it is durable.
+enum Done {
+    Accept(AcceptAnswers),
+    Step(StepAnswers),
+    Probe,
+}
+
+/// What the writer knows while it writes.
+pub(super) struct Book {
+    pub accounts: Accounts,
+    /// The next message's key and the next delivery's id.
+    pub next_message: u64,
+    pub next_delivery: u64,
+    pub options: Options,
+    pub chance: fastrand::Rng,
+    /// What the commit in the making changes.
+    pub commit: Commit,
+}
+
+/// The writer.
+pub(super) struct Writer {
+    db: Connection,
+    book: Book,
+    // Kept here so that the names outlive the connection's users.
+    _names: Arc<Names>,
+    told: mpsc::Sender<Commit>,
+}
+
+impl Writer {
+    pub fn new(
+        db: Connection,
+        options: Options,
+        names: Arc<Names>,
+        told: mpsc::Sender<Commit>,
+    ) -> rusqlite::Result<Self> {
+        let book = load(&db, options)?;
+        Ok(Self { db, book, _names: names, told })
+    }
+
+    /// Works until every sender of commands is gone and all is done.
+    pub fn run(mut self, mut queue: mpsc::Receiver<Command>) {
+        while let Some(first) = queue.blocking_recv() {
+            let batch = self.gather(first, &mut queue);
+            self.commit(batch);
+        }
+    }
+
+    fn gather(&self, first: Command, queue: &mut mpsc::Receiver<Command>) -> Vec<Command> {
+        let (mut operations, mut bytes) = (first.operations(), first.payload_bytes());
+        let mut batch = vec![first];
+        while operations < self.book.options.commit_batch_max && bytes < self.book.options.commit_bytes_max {
+            let Ok(next) = queue.try_recv() else { break };
+            operations += next.operations();
+            bytes += next.payload_bytes();
+            batch.push(next);
+        }
+        metrics::gauge!("truc_ledger_queue").set(queue.len() as f64);
+        metrics::histogram!("truc_commit_batch_size").record(operations as f64);
+        batch
+    }
+
+    fn commit(&mut self, batch: Vec<Command>) {
+        let started = Instant::now();
+        match self.write(&batch) {
+            Ok(done) => {
+                metrics::histogram!("truc_commit_seconds").record(started.elapsed().as_secs_f64());
+                let commit = std::mem::take(&mut self.book.commit);
+                // The reader of commits is gone only while the gateway stops; the rows are there all the same.
+                let _stopping = self.told.blocking_send(commit).is_err();
+                batch.into_iter().zip(done).for_each(answer);
+            }
+            Err(error) => self.roll_back(batch, &error),
+        }
+    }
+
+    /// One transaction for the whole batch.
+    fn write(&mut self, batch: &[Command]) -> rusqlite::Result<Vec<Done>> {
+        let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let book = &mut self.book;
+        let mut done = Vec::with_capacity(batch.len());
+        for command in batch {
+            done.push(match command {
+                Command::Accept(batch, _) => {
+                    let answers = batch.iter().map(|a| accept::accept(&tx, book, a));
+                    Done::Accept(answers.collect::<rusqlite::Result<_>>()?)
+                }
+                Command::Step(batch, _) => {
+                    let answers = batch.iter().map(|s| step::step(&tx, book, s));
+                    Done::Step(answers.collect::<rusqlite::Result<_>>()?)
+                }
+                Command::Probe(_) => {
+                    probe(&tx)?;
+                    Done::Probe
+                }
+            });
+        }
+        book.accounts.write_back(&tx)?;
+        tx.commit()?;
+        Ok(done)
+    }
+
+    /// Nothing of the batch was written: forget what was counted on, tell everybody.
+    fn roll_back(&mut self, batch: Vec<Command>, error: &rusqlite::Error) {
+        tracing::error!(%error, commands = batch.len(), "a commit of the ledger failed");
+        metrics::counter!("truc_commit_failures_total").increment(1);
+        match load(&self.db, self.book.options.clone()) {
+            Ok(book) => self.book = book,
+            // What is in memory may be ahead of the disk, so nothing more can be written.
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be read back after a failed commit; stopping");
+                std::process::abort();
+            }
+        }
+        let error = Error::Failed(error.to_string().into());
+        batch.into_iter().for_each(|command| command.fail(&error));
+    }
+}
+
+fn load(db: &Connection, options: Options) -> rusqlite::Result<Book> {
+    // ledger.next_numbers
+    let (next_message, next_delivery) = db.query_row(
+        "SELECT (SELECT ifnull(max(key), 0) + 1 FROM message), (SELECT ifnull(max(id), 0) + 1 FROM delivery)",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    Ok(Book {
+        accounts: Accounts::load(db)?,
+        next_message,
+        next_delivery,
+        options,
+        chance: fastrand::Rng::new(),
+        commit: Commit::default(),
+    })
+}
+
+fn probe(db: &Connection) -> rusqlite::Result<()> {
+    // fact.probe
+    db.prepare_cached(
+        "INSERT INTO fact (name, value) VALUES ('probe', '1')
+         ON CONFLICT (name) DO UPDATE SET value = value + 1",
+    )?
+    .execute([])
+    .map(drop)
+}
+
+fn answer((command, done): (Command, Done)) {
+    let _gone = match (command, done) {
+        (Command::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
+        (Command::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
+        (Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
+        (Command::Accept(..) | Command::Step(..), _) => {
+            unreachable!("each command is answered by what it came to, in the order of the batch")
+        }
+    };
+}
