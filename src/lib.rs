@@ -1,4 +1,6 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod broker;
 pub mod domain;
 pub mod ledger;
+pub mod proto;

@@ -1,0 +1,58 @@
+//! The protobuf codec, which refuses what is not protobuf with a typed reason.
+
+use std::marker::PhantomData;
+
+use prost::Message;
+use tonic::Status;
+use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic_prost::{ProstCodec, ProstEncoder};
+
+use super::convert::status;
+use crate::domain::refusal::{Reason, Refusal};
+
+/// Encodes as tonic does; a message that cannot be decoded is MALFORMED_REQUEST, not an internal error.
+#[derive(Debug)]
+pub struct TypedCodec<T, U>(PhantomData<(T, U)>);
+
+impl<T, U> Default for TypedCodec<T, U> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T, U> Codec for TypedCodec<T, U>
+where
+    T: Message + Send + 'static,
+    U: Message + Default + Send + 'static,
+{
+    type Encode = T;
+    type Decode = U;
+    type Encoder = ProstEncoder<T>;
+    type Decoder = TypedDecoder<U>;
+
+    fn encoder(&mut self) -> Self::Encoder {
+        ProstCodec::<T, U>::default().encoder()
+    }
+
+    fn decoder(&mut self) -> Self::Decoder {
+        TypedDecoder(PhantomData)
+    }
+}
+
+/// See [`TypedCodec`].
+#[derive(Debug)]
+pub struct TypedDecoder<U>(PhantomData<U>);
+
+impl<U: Message + Default> Decoder for TypedDecoder<U> {
+    type Item = U;
+    type Error = Status;
+
+    fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
+        U::decode(buf).map(Some).map_err(|why| {
+            let refusal =
+                Refusal::new(Reason::MalformedRequest, format!("the message cannot be decoded: {why}"))
+                    .hint("send a protobuf message of the type the call takes in proto/truc/v1");
+            status(&refusal)
+        })
+    }
+}

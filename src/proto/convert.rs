@@ -1,0 +1,290 @@
+//! The domain's values as the contract writes them, and back.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt};
+
+use super::v1;
+use crate::domain::delivery::State;
+use crate::domain::message::Urgency;
+use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
+use crate::domain::refusal::{Class, Reason, Refusal};
+use crate::domain::time::Timestamp;
+use crate::ledger::{Accepted, DeliveryRecord, Message};
+
+/// The domain of [`tonic_types::ErrorInfo`] in every error.
+pub const ERROR_DOMAIN: &str = "truc";
+/// Where the pages of the reasons are, relative to the project.
+pub const ERROR_PAGES: &str = "docs/errors";
+
+/// A refusal as a gRPC status with its details.
+pub fn status(refusal: &Refusal) -> Status {
+    let code = match refusal.reason().class() {
+        Class::Invalid => Code::InvalidArgument,
+        Class::TooLarge => Code::OutOfRange,
+        Class::Unauthenticated => Code::Unauthenticated,
+        Class::Denied => Code::PermissionDenied,
+        Class::NotFound => Code::NotFound,
+        Class::Conflict => Code::AlreadyExists,
+        Class::Precondition => Code::FailedPrecondition,
+        Class::Aborted => Code::Aborted,
+        Class::Exhausted => Code::ResourceExhausted,
+        Class::Unsupported => Code::Unimplemented,
+        Class::Unavailable => Code::Unavailable,
+        Class::Internal => Code::Internal,
+    };
+    let reason = refusal.reason().as_str();
+    let mut facts: std::collections::HashMap<String, String> =
+        refusal.metadata().iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    if !refusal.hint_text().is_empty() {
+        facts.insert("hint".to_owned(), refusal.hint_text().to_owned());
+    }
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, ERROR_DOMAIN, facts);
+    if !refusal.field_path().is_empty() {
+        details.add_bad_request_violation(refusal.field_path(), refusal.message());
+    }
+    if let Some(delay) = refusal.retry_delay() {
+        details.set_retry_info(Some(delay));
+    }
+    details.add_help_link("What it means and what to do", format!("{ERROR_PAGES}/{reason}.md"));
+    Status::with_error_details(code, refusal.message(), details)
+}
+
+/// A refusal where a status cannot stand.
+pub fn refusal(refusal: &Refusal) -> v1::Refusal {
+    let reason = format!("ERROR_REASON_{}", refusal.reason().as_str());
+    v1::Refusal {
+        reason: v1::ErrorReason::from_str_name(&reason).unwrap_or_default().into(),
+        message: refusal.message().to_owned(),
+        field: refusal.field_path().to_owned(),
+        hint: refusal.hint_text().to_owned(),
+        metadata: refusal.metadata().iter().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        retry_delay: refusal.retry_delay().and_then(|delay| delay.try_into().ok()),
+    }
+}
+
+/// The reason of a refusal in the contract's form.
+pub fn reason_of(refusal: &v1::Refusal) -> Option<Reason> {
+    let name = refusal.reason().as_str_name().strip_prefix("ERROR_REASON_")?;
+    Reason::ALL.iter().copied().find(|reason| reason.as_str() == name)
+}
+
+/// A time.
+pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let micros = time.as_micros();
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: (micros.rem_euclid(1_000_000) * 1_000) as i32,
+    }
+}
+
+/// A time given by a caller; none when it is not one.
+pub fn time_of(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    let nanos = i64::from(time.nanos);
+    if !(0..1_000_000_000).contains(&nanos) {
+        return None;
+    }
+    time.seconds.checked_mul(1_000_000)?.checked_add(nanos / 1_000).map(Timestamp::from_micros)
+}
+
+/// A duration given by a caller; none when it is negative or not one.
+pub fn duration_of(duration: &prost_types::Duration) -> Option<Duration> {
+    (*duration).try_into().ok()
+}
+
+/// An urgency.
+pub fn urgency(urgency: Urgency) -> v1::Urgency {
+    match urgency {
+        Urgency::Normal => v1::Urgency::Normal,
+        Urgency::Urgent => v1::Urgency::Urgent,
+        Urgency::VeryUrgent => v1::Urgency::VeryUrgent,
+        Urgency::Express => v1::Urgency::Express,
+        Urgency::TimedExpress => v1::Urgency::TimedExpress,
+    }
+}
+
+/// An urgency given by a caller; none when the number is none of the contract's.
+pub fn urgency_of(number: i32) -> Option<Urgency> {
+    Some(match v1::Urgency::try_from(number).ok()? {
+        v1::Urgency::Unspecified | v1::Urgency::Normal => Urgency::Normal,
+        v1::Urgency::Urgent => Urgency::Urgent,
+        v1::Urgency::VeryUrgent => Urgency::VeryUrgent,
+        v1::Urgency::Express => Urgency::Express,
+        v1::Urgency::TimedExpress => Urgency::TimedExpress,
+    })
+}
+
+/// A transport state.
+pub fn state(state: State) -> v1::DeliveryState {
+    match state {
+        State::Queued => v1::DeliveryState::Queued,
+        State::InFlight => v1::DeliveryState::InFlight,
+        State::Waiting => v1::DeliveryState::Waiting,
+        State::Delivered => v1::DeliveryState::Delivered,
+        State::Rejected => v1::DeliveryState::Rejected,
+        State::Expired => v1::DeliveryState::Expired,
+        State::Cancelled => v1::DeliveryState::Cancelled,
+        State::Dead => v1::DeliveryState::Dead,
+    }
+}
+
+fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
+    match kind {
+        ReceiptKind::Accepted => v1::ReceiptKind::Accepted,
+        ReceiptKind::Redirected => v1::ReceiptKind::Redirected,
+        ReceiptKind::Offered => v1::ReceiptKind::Offered,
+        ReceiptKind::Deferred => v1::ReceiptKind::Deferred,
+        ReceiptKind::Delivered => v1::ReceiptKind::Delivered,
+        ReceiptKind::Rejected => v1::ReceiptKind::Rejected,
+        ReceiptKind::Expired => v1::ReceiptKind::Expired,
+        ReceiptKind::Cancelled => v1::ReceiptKind::Cancelled,
+        ReceiptKind::Dead => v1::ReceiptKind::Dead,
+    }
+}
+
+fn cause(cause: Cause) -> v1::DeliveryCause {
+    match cause {
+        Cause::RecipientDeferred => v1::DeliveryCause::RecipientDeferred,
+        Cause::LeaseExpired => v1::DeliveryCause::LeaseExpired,
+        Cause::Disconnected => v1::DeliveryCause::Disconnected,
+        Cause::GatewayRestarted => v1::DeliveryCause::GatewayRestarted,
+        Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
+    }
+}
+
+/// A receipt.
+pub fn receipt(receipt: &Receipt) -> v1::Receipt {
+    let delivery = receipt.delivery.as_ref();
+    v1::Receipt {
+        sender_sequence: receipt.sender_sequence,
+        message_sequence: receipt.message_sequence,
+        kind: kind(receipt.kind).into(),
+        sender: receipt.sender.to_string(),
+        message_id: receipt.message_id.to_string(),
+        content_sha256: receipt.content_hash.as_bytes().to_vec().into(),
+        payload_sha256: receipt.payload_hash.as_bytes().to_vec().into(),
+        time: Some(timestamp(receipt.time)),
+        asserted_by: match &receipt.asserted_by {
+            Asserter::Gateway => "gateway".to_owned(),
+            Asserter::Organ(organ) => organ.to_string(),
+        },
+        recipient: delivery.map(|d| d.recipient.to_string()).unwrap_or_default(),
+        addressed_to: optional(delivery.and_then(|d| d.addressed_to.as_ref())),
+        delivery_id: optional(delivery.map(|d| &d.id)),
+        attempt: delivery.map_or(0, |d| d.attempt),
+        cause: receipt.cause.map_or(v1::DeliveryCause::Unspecified, cause).into(),
+        reason: receipt.reason.clone(),
+        retry_time: receipt.retry_time.map(timestamp),
+    }
+}
+
+/// An acceptance.
+pub fn acceptance(accepted: &Accepted) -> v1::Acceptance {
+    v1::Acceptance {
+        receipt: Some(receipt(&accepted.receipt)),
+        deliveries: accepted
+            .deliveries
+            .iter()
+            .map(|d| v1::AcceptedDelivery {
+                delivery_id: d.id.to_string(),
+                recipient: d.recipient.to_string(),
+                addressed_to: optional(d.addressed_to.as_ref()),
+            })
+            .collect(),
+        repeated_submission: accepted.repeated,
+    }
+}
+
+/// The envelope of a message: what was kept of it by [`kept_header`], and what the ledger knows.
+pub fn envelope(message: &Message, payload_bytes: u64) -> v1::Envelope {
+    // Written by kept_header, so it decodes; were it not so, the rest of the envelope is still true.
+    let kept = v1::Envelope::decode(message.header.clone()).unwrap_or_default();
+    v1::Envelope {
+        message_id: message.message_id.to_string(),
+        sender: message.sender.to_string(),
+        payload_bytes,
+        payload_sha256: message.payload_hash.as_bytes().to_vec().into(),
+        accept_time: Some(timestamp(message.accepted_at)),
+        expire_time: Some(timestamp(message.expires_at)),
+        ..kept
+    }
+}
+
+/// What the ledger keeps of an envelope as an opaque header: the fields it has no columns for.
+pub fn kept_header(
+    header: v1::DocumentHeader,
+    format: v1::PayloadFormat,
+    media_type: String,
+) -> bytes::Bytes {
+    let kept = v1::Envelope {
+        kind: v1::MessageKind::Document.into(),
+        format: format.into(),
+        media_type,
+        header: Some(header),
+        ..Default::default()
+    };
+    kept.encode_to_vec().into()
+}
+
+/// Where a delivery stands.
+pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
+    v1::DeliveryStatus {
+        delivery_id: record.id.to_string(),
+        recipient: record.recipient.to_string(),
+        addressed_to: optional(record.addressed_to.as_ref()),
+        state: state(record.progress.state).into(),
+        attempts: record.progress.attempt,
+        due_time: record.progress.due_at.map(timestamp),
+    }
+}
+
+/// The text of something that may not be there; empty when it is not.
+pub fn optional(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_in_the_contract() {
+        for reason in Reason::ALL {
+            let sent = refusal(&Refusal::new(*reason, "m"));
+            assert_eq!(reason_of(&sent), Some(*reason));
+        }
+    }
+
+    #[test]
+    fn a_status_carries_all_that_is_known() {
+        let refusal = Refusal::new(Reason::UnknownRecipient, "no such organ")
+            .field("submission.document.header.recipients[1]")
+            .hint("ask")
+            .fact("near_matches", "H49")
+            .retry_after(Duration::from_secs(3));
+        let status = status(&refusal);
+        assert_eq!(status.code(), Code::NotFound);
+        let details = status.get_error_details();
+        let info = details.error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.domain.as_str()), ("UNKNOWN_RECIPIENT", "truc"));
+        assert_eq!(info.metadata["near_matches"], "H49");
+        assert_eq!(details.retry_info().unwrap().retry_delay, Some(Duration::from_secs(3)));
+        assert_eq!(
+            details.bad_request().unwrap().field_violations[0].field,
+            "submission.document.header.recipients[1]"
+        );
+    }
+
+    #[test]
+    fn times_survive_the_way_there_and_back() {
+        for micros in [0, 1, 1_700_000_000_123_456, -5] {
+            let time = Timestamp::from_micros(micros);
+            assert_eq!(time_of(&timestamp(time)), Some(time));
+        }
+        assert_eq!(time_of(&prost_types::Timestamp { seconds: 1, nanos: -1 }), None);
+        assert_eq!(time_of(&prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }), None);
+    }
+}
