@@ -1,6 +1,9 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
 pub mod broker;
+pub mod config;
 pub mod domain;
 pub mod ledger;
+pub mod metrics;
+pub mod ops;
 pub mod proto;

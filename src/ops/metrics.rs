@@ -1,0 +1,141 @@
+//! Every metric of the gateway, in one table. The comments are the help texts; `docs/metrics.md` is the table for people.
+
+mod handles;
+mod labels;
+
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+
+use self::handles::Handle;
+pub use self::handles::{Family, Kind, Label};
+pub use self::labels::{HandshakeResult, OpenState, ReceiptKind, SettlementOutcome, SubmitResult, Version};
+use crate::domain::refusal::Reason;
+
+use metrics::{Counter, Gauge, Histogram, NoopRecorder, Recorder};
+
+/// Bounds of histogram buckets for times, seconds: from a commit without a wait to the longest call.
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+/// Bounds of histogram buckets for numbers of things.
+const COUNTS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
+/// For what has no buckets.
+const NONE: &[f64] = &[];
+
+/// What a metric is called and what it tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// The name in `/metrics`.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// `count`, `seconds` or `bytes`.
+    pub unit: &'static str,
+    /// The label's key; empty when there is no label.
+    pub label: &'static str,
+    /// The values the label can have.
+    pub values: Vec<&'static str>,
+    /// Upper bounds of the buckets, for a histogram.
+    pub buckets: &'static [f64],
+    /// What it tells.
+    pub help: &'static str,
+}
+
+macro_rules! table {
+    ($($(#[doc = $help:literal])+ $field:ident: $handle:ty = $name:literal, $unit:literal, $buckets:ident;)*) => {
+        /// A handle for every metric, made once, so that counting is one atomic operation and never a look-up.
+        #[derive(Clone)]
+        pub struct Metrics {
+            $($(#[doc = $help])+ pub $field: $handle,)*
+        }
+
+        impl Metrics {
+            fn register(recorder: &dyn Recorder) -> Self {
+                Self { $($field: <$handle as Handle>::register(recorder, $name),)* }
+            }
+        }
+
+        /// All metrics, in the order of the table.
+        pub fn definitions() -> Vec<Definition> {
+            vec![$(Definition {
+                name: $name,
+                kind: <$handle as Handle>::KIND,
+                unit: $unit,
+                label: <$handle as Handle>::LABEL,
+                values: <$handle as Handle>::values(),
+                buckets: $buckets,
+                help: concat!($($help),+).trim_ascii(),
+            },)*]
+        }
+    };
+}
+
+table! {
+    /// Submissions answered, by the answer.
+    submissions: Family<Counter, SubmitResult> = "truc_submissions_total", "count", NONE;
+    /// Calls, submissions and settlements refused, by the reason the caller was told.
+    refusals: Family<Counter, Reason> = "truc_refusals_total", "count", NONE;
+    /// Receipts written to the ledger, by their kind.
+    receipts: Family<Counter, ReceiptKind> = "truc_receipts_total", "count", NONE;
+    /// Deliveries that have not ended, by their state.
+    deliveries_open: Family<Gauge, OpenState> = "truc_deliveries_open", "count", NONE;
+    /// Age of the oldest delivery that has not ended; 0 when all have.
+    deliveries_oldest_open: Gauge = "truc_deliveries_oldest_open_seconds", "seconds", NONE;
+    /// Deliveries handed to a collector's connection, each attempt counted.
+    offers: Counter = "truc_offers_total", "count", NONE;
+    /// Settlements taken, by their outcome.
+    settlements: Family<Counter, SettlementOutcome> = "truc_settlements_total", "count", NONE;
+    /// Collectors connected.
+    collectors: Gauge = "truc_collectors", "count", NONE;
+    /// Collectors that let a lease end and have not settled since.
+    collectors_stalled: Gauge = "truc_collectors_stalled", "count", NONE;
+    /// Time of one commit of the ledger, from its first statement to the end of its fsync.
+    commit_seconds: Histogram = "truc_commit_seconds", "seconds", SECONDS;
+    /// Changes written in one commit of the ledger.
+    commit_batch_size: Histogram = "truc_commit_batch_size", "count", COUNTS;
+    /// Changes waiting for the ledger's writer.
+    ledger_queue: Gauge = "truc_ledger_queue", "count", NONE;
+    /// Payload bytes kept in memory so that deliveries need not read them from disk.
+    hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
+    /// Time from a submission's arrival to its answer, accepted or not.
+    submit_seconds: Histogram = "truc_submit_seconds", "seconds", SECONDS;
+    /// Connections of agencies open.
+    connections: Gauge = "truc_connections", "count", NONE;
+    /// TLS handshakes ended, by their result.
+    handshakes: Family<Counter, HandshakeResult> = "truc_handshakes_total", "count", NONE;
+    /// Always 1; the label tells the version of the program.
+    build_info: Family<Gauge, Version> = "truc_build_info", "count", NONE;
+}
+
+impl Metrics {
+    /// Metrics that `/metrics` shows through the returned handle. Each call makes a set of its own; the process has one.
+    pub fn exported() -> (Self, PrometheusHandle) {
+        let mut builder = PrometheusBuilder::new();
+        for histogram in definitions().into_iter().filter(|d| d.kind == Kind::Histogram) {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(histogram.name.to_owned()), histogram.buckets)
+                .expect("every histogram of the table has buckets; a test looks");
+        }
+        let recorder = builder.build_recorder();
+        describe(&recorder);
+        let metrics = Self::register(&recorder);
+        metrics.build_info.of(Version).set(1.0);
+        (metrics, recorder.handle())
+    }
+
+    /// Metrics nobody looks at.
+    pub fn unobserved() -> Self {
+        Self::register(&NoopRecorder)
+    }
+}
+
+fn describe(recorder: &dyn Recorder) {
+    for Definition { name, kind, help, .. } in definitions() {
+        match kind {
+            Kind::Counter => recorder.describe_counter(name.into(), None, help.into()),
+            Kind::Gauge => recorder.describe_gauge(name.into(), None, help.into()),
+            Kind::Histogram => recorder.describe_histogram(name.into(), None, help.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! The closed sets of values that labels have.
+
+use crate::domain::refusal::Reason;
+
+use super::handles::Label;
+
+macro_rules! labels {
+    ($($(#[$meta:meta])* $label:ident, $key:literal { $($(#[$value_meta:meta])* $value:ident = $text:literal,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $label {
+            $($(#[$value_meta])* $value,)*
+        }
+
+        impl Label for $label {
+            const KEY: &'static str = $key;
+            const ALL: &'static [Self] = &[$(Self::$value),*];
+
+            fn index(self) -> usize {
+                self as usize
+            }
+
+            fn as_str(self) -> &'static str {
+                match self { $(Self::$value => $text,)* }
+            }
+        }
+    )*};
+}
+
+labels! {
+    /// What a submission was answered.
+    SubmitResult, "result" {
+        /// Accepted now.
+        Accepted = "accepted",
+        /// Accepted before; the original receipt again.
+        Repeated = "repeated",
+        /// Refused.
+        Refused = "refused",
+    }
+
+    /// The rung a receipt is about; the contract's `ReceiptKind`.
+    ReceiptKind, "kind" {
+        /// The message is on disk.
+        Accepted = "accepted",
+        /// The addressed organ is closed; the message goes to its successor.
+        Redirected = "redirected",
+        /// Handed to a collector.
+        Offered = "offered",
+        /// To be offered again.
+        Deferred = "deferred",
+        /// End: taken over.
+        Delivered = "delivered",
+        /// End: refused by the recipient.
+        Rejected = "rejected",
+        /// End: the deadline passed.
+        Expired = "expired",
+        /// End: taken back by the sender.
+        Cancelled = "cancelled",
+        /// Cannot go on by itself.
+        Dead = "dead",
+    }
+
+    /// The state of a delivery that has not ended.
+    OpenState, "state" {
+        /// Ready to be offered.
+        Queued = "queued",
+        /// Held by a collector.
+        InFlight = "in_flight",
+        /// To be offered at a later time.
+        Waiting = "waiting",
+        /// Cannot go on by itself.
+        Dead = "dead",
+    }
+
+    /// What a recipient said of a delivery.
+    SettlementOutcome, "outcome" {
+        /// Taken over.
+        Delivered = "delivered",
+        /// Refused for good.
+        Rejected = "rejected",
+        /// Later, please.
+        Deferred = "deferred",
+    }
+
+    /// How a TLS handshake ended.
+    HandshakeResult, "result" {
+        /// With a connection.
+        Accepted = "accepted",
+        /// The client showed no certificate.
+        Missing = "missing",
+        /// The certificate is not valid at this time.
+        Expired = "expired",
+        /// The certificate is on a revocation list.
+        Revoked = "revoked",
+        /// No authority the gateway trusts issued the certificate.
+        Unknown = "unknown",
+        /// Not finished in time.
+        Timeout = "timeout",
+        /// As many connections are open as may be.
+        TooMany = "too_many",
+        /// Anything else: not TLS, no common version, a broken connection.
+        Failed = "failed",
+    }
+}
+
+impl Label for Reason {
+    const KEY: &'static str = "reason";
+    const ALL: &'static [Self] = Reason::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn as_str(self) -> &'static str {
+        Reason::as_str(self)
+    }
+}
+
+/// The one version this program has.
+#[derive(Clone, Copy, Debug)]
+pub struct Version;
+
+impl Label for Version {
+    const KEY: &'static str = "version";
+    const ALL: &'static [Self] = &[Self];
+
+    fn index(self) -> usize {
+        0
+    }
+
+    fn as_str(self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+}
