@@ -42,6 +42,9 @@ pub trait Consumer: Send + Debug {
     /// long as the payloads together stay within `bytes`. Nothing is lost when the wait is given up.
     fn take(&mut self, limit: usize, bytes: u64) -> BoxFuture<'_, Result<Vec<Ready>, ledger::Error>>;
 
+    /// The same, but gives nothing rather than wait for something to become ready.
+    fn look(&mut self, limit: usize, bytes: u64) -> BoxFuture<'_, Result<Vec<Ready>, ledger::Error>>;
+
     /// The ledger has decided about a delivery that was taken: offered, or no longer ready. The broker forgets it.
     fn decided(&mut self, delivery: DeliveryId);
 }

@@ -1,7 +1,6 @@
 //! What an operator and a monitoring system see of a running gateway: metrics, probes, the log.
 
 pub mod logging;
-pub mod metrics;
 pub mod probes;
 pub mod readiness;
 pub mod server;

@@ -137,6 +137,20 @@ impl EmbeddedConsumer {
         if ready.is_empty() { Took::Nothing } else { Took::Some(ready) }
     }
 
+    async fn look_into_lanes(&mut self, limit: usize, bytes: u64) -> Result<Vec<Ready>, ledger::Error> {
+        loop {
+            match self.take_now(limit, bytes) {
+                Took::Some(ready) => {
+                    // There may be more than this one wanted; another consumer shall look.
+                    self.mailbox.something.notify_one();
+                    return Ok(ready);
+                }
+                Took::PageFirst(lane) => self.page(lane).await?,
+                Took::Nothing => return Ok(Vec::new()),
+            }
+        }
+    }
+
     async fn page(&self, lane: Lane) -> Result<(), ledger::Error> {
         let _one_at_a_time = self.mailbox.paging.lock().await;
         let after = {
@@ -180,19 +194,18 @@ enum Took {
 impl Consumer for EmbeddedConsumer {
     fn take(&mut self, limit: usize, bytes: u64) -> BoxFuture<'_, Result<Vec<Ready>, ledger::Error>> {
         Box::pin(async move {
-            let mailbox = Arc::clone(&self.mailbox);
             loop {
-                match self.take_now(limit, bytes) {
-                    Took::Some(ready) => {
-                        // There may be more than this one wanted; another consumer shall look.
-                        mailbox.something.notify_one();
-                        return Ok(ready);
-                    }
-                    Took::PageFirst(lane) => self.page(lane).await?,
-                    Took::Nothing => mailbox.something.notified().await,
+                let ready = self.look_into_lanes(limit, bytes).await?;
+                if !ready.is_empty() {
+                    return Ok(ready);
                 }
+                self.mailbox.something.notified().await;
             }
         })
+    }
+
+    fn look(&mut self, limit: usize, bytes: u64) -> BoxFuture<'_, Result<Vec<Ready>, ledger::Error>> {
+        Box::pin(self.look_into_lanes(limit, bytes))
     }
 
     fn decided(&mut self, delivery: DeliveryId) {

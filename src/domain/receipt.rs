@@ -28,6 +28,36 @@ pub enum ReceiptKind {
     Dead,
 }
 
+impl ReceiptKind {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Accepted,
+        Self::Redirected,
+        Self::Offered,
+        Self::Deferred,
+        Self::Delivered,
+        Self::Rejected,
+        Self::Expired,
+        Self::Cancelled,
+        Self::Dead,
+    ];
+
+    /// The name used in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Redirected => "redirected",
+            Self::Offered => "offered",
+            Self::Deferred => "deferred",
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+            Self::Dead => "dead",
+        }
+    }
+}
+
 /// Why a delivery was deferred or is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {

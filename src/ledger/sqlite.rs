@@ -20,6 +20,7 @@ use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::time::Timestamp;
+use crate::metrics::Metrics;
 
 mod accept;
 mod codes;
@@ -32,7 +33,6 @@ mod schema;
 mod step;
 mod writer;
 
-use organs::Names;
 use readers::Readers;
 use writer::Command;
 
@@ -104,15 +104,14 @@ pub struct SqliteLedger {
 
 impl SqliteLedger {
     /// Opens or makes the ledger and starts its writer.
-    pub fn open(options: &Options) -> Result<(Self, Commits), OpenError> {
+    pub fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
         let lock = lock(options)?;
         let sqlite = |source| OpenError::Sqlite { path: options.path.clone(), source };
         let connection = schema::open_writer(&options.path)?;
-        let names = Arc::new(Names::default());
-        let readers = Readers::open(&options.path, options.readers, Arc::clone(&names)).map_err(sqlite)?;
+        let readers = Readers::open(&options.path, options.readers).map_err(sqlite)?;
         let (commands, queue) = mpsc::channel(options.queue_max);
         let (told, commits) = mpsc::channel(COMMITS_MAX);
-        let writer = writer::Writer::new(connection, options.clone(), names, told).map_err(sqlite)?;
+        let writer = writer::Writer::new(connection, options.clone(), metrics, told).map_err(sqlite)?;
         let writer = std::thread::Builder::new()
             .name("ledger-writer".to_owned())
             .spawn(move || writer.run(queue))

@@ -86,7 +86,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     use super::*;
-    use crate::ops::metrics::Metrics;
+    use crate::metrics::Metrics;
 
     async fn ask(server: SocketAddr, path: &str) -> String {
         let mut connection = TcpStream::connect(server).await.unwrap();

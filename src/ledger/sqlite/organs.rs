@@ -11,7 +11,7 @@ use crate::domain::organ_id::OrganId;
 /// The number of an organ in the tables.
 pub(super) type OrganRef = i64;
 
-/// The organs of committed rows by number, shared by writer and readers. A number never changes its organ.
+/// The organs of committed rows by number, as the readers met them. A number never changes its organ.
 #[derive(Debug, Default)]
 pub(super) struct Names(RwLock<HashMap<OrganRef, OrganId>>);
 

@@ -20,9 +20,9 @@ pub(super) struct Readers {
 
 impl Readers {
     /// Opens the connections.
-    pub fn open(path: &Path, count: usize, names: Arc<Names>) -> rusqlite::Result<Self> {
+    pub fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
         let idle = (0..count).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { names, idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+        Ok(Self { names: Arc::default(), idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
     }
 
     /// Runs one query off the async threads.

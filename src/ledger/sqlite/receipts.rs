@@ -28,6 +28,7 @@ pub(super) struct NewReceipt<'a> {
 
 /// Appends a receipt; gives its numbers in the sender's log and in the message's.
 pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> rusqlite::Result<(u64, u32)> {
+    book.metrics.receipts.of(new.kind).increment(1);
     let account = book.accounts.change(new.sender);
     account.receipt_head += 1;
     let sender_sequence = account.receipt_head;

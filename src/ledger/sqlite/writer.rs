@@ -6,8 +6,9 @@ use std::time::Instant;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
-use super::organs::{Accounts, Names};
+use super::organs::Accounts;
 use super::{Options, accept, step};
+use crate::metrics::Metrics;
 use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, StepAnswers, StepRequest};
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -60,6 +61,7 @@ pub(super) struct Book {
     pub next_message: u64,
     pub next_delivery: u64,
     pub options: Options,
+    pub metrics: Arc<Metrics>,
     pub chance: fastrand::Rng,
     /// What the commit in the making changes.
     pub commit: Commit,
@@ -69,8 +71,6 @@ pub(super) struct Book {
 pub(super) struct Writer {
     db: Connection,
     book: Book,
-    // Kept here so that the names outlive the connection's users.
-    _names: Arc<Names>,
     told: mpsc::Sender<Commit>,
 }
 
@@ -78,11 +78,11 @@ impl Writer {
     pub fn new(
         db: Connection,
         options: Options,
-        names: Arc<Names>,
+        metrics: Arc<Metrics>,
         told: mpsc::Sender<Commit>,
     ) -> rusqlite::Result<Self> {
-        let book = load(&db, options)?;
-        Ok(Self { db, book, _names: names, told })
+        let book = load(&db, options, metrics)?;
+        Ok(Self { db, book, told })
     }
 
     /// Works until every sender of commands is gone and all is done.
@@ -102,8 +102,8 @@ impl Writer {
             bytes += next.payload_bytes();
             batch.push(next);
         }
-        metrics::gauge!("truc_ledger_queue").set(queue.len() as f64);
-        metrics::histogram!("truc_commit_batch_size").record(operations as f64);
+        self.book.metrics.ledger_queue.set(queue.len() as f64);
+        self.book.metrics.commit_batch_size.record(operations as f64);
         batch
     }
 
@@ -111,7 +111,7 @@ impl Writer {
         let started = Instant::now();
         match self.write(&batch) {
             Ok(done) => {
-                metrics::histogram!("truc_commit_seconds").record(started.elapsed().as_secs_f64());
+                self.book.metrics.commit_seconds.record(started.elapsed().as_secs_f64());
                 let commit = std::mem::take(&mut self.book.commit);
                 // The reader of commits is gone only while the gateway stops; the rows are there all the same.
                 let _stopping = self.told.blocking_send(commit).is_err();
@@ -150,8 +150,8 @@ impl Writer {
     /// Nothing of the batch was written: forget what was counted on, tell everybody.
     fn roll_back(&mut self, batch: Vec<Command>, error: &rusqlite::Error) {
         tracing::error!(%error, commands = batch.len(), "a commit of the ledger failed");
-        metrics::counter!("truc_commit_failures_total").increment(1);
-        match load(&self.db, self.book.options.clone()) {
+        self.book.metrics.commit_failures.increment(1);
+        match load(&self.db, self.book.options.clone(), Arc::clone(&self.book.metrics)) {
             Ok(book) => self.book = book,
             // What is in memory may be ahead of the disk, so nothing more can be written.
             Err(error) => {
@@ -164,7 +164,7 @@ impl Writer {
     }
 }
 
-fn load(db: &Connection, options: Options) -> rusqlite::Result<Book> {
+fn load(db: &Connection, options: Options, metrics: Arc<Metrics>) -> rusqlite::Result<Book> {
     // ledger.next_numbers
     let (next_message, next_delivery) = db.query_row(
         "SELECT (SELECT ifnull(max(key), 0) + 1 FROM message), (SELECT ifnull(max(id), 0) + 1 FROM delivery)",
@@ -176,6 +176,7 @@ fn load(db: &Connection, options: Options) -> rusqlite::Result<Book> {
         next_message,
         next_delivery,
         options,
+        metrics,
         chance: fastrand::Rng::new(),
         commit: Commit::default(),
     })

@@ -7,7 +7,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
-pub use self::labels::{HandshakeResult, OpenState, ReceiptKind, SettlementOutcome, SubmitResult, Version};
+pub use self::labels::{HandshakeResult, OpenState, SettlementOutcome, SubmitResult, Version};
+use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 
 use metrics::{Counter, Gauge, Histogram, NoopRecorder, Recorder};
@@ -91,6 +92,8 @@ table! {
     commit_seconds: Histogram = "truc_commit_seconds", "seconds", SECONDS;
     /// Changes written in one commit of the ledger.
     commit_batch_size: Histogram = "truc_commit_batch_size", "count", COUNTS;
+    /// Commits of the ledger that failed; everybody in one was told that nothing was done.
+    commit_failures: Counter = "truc_commit_failures_total", "count", NONE;
     /// Changes waiting for the ledger's writer.
     ledger_queue: Gauge = "truc_ledger_queue", "count", NONE;
     /// Payload bytes kept in memory so that deliveries need not read them from disk.

@@ -1,5 +1,6 @@
 //! The closed sets of values that labels have.
 
+use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 
 use super::handles::Label;
@@ -36,28 +37,6 @@ labels! {
         Repeated = "repeated",
         /// Refused.
         Refused = "refused",
-    }
-
-    /// The rung a receipt is about; the contract's `ReceiptKind`.
-    ReceiptKind, "kind" {
-        /// The message is on disk.
-        Accepted = "accepted",
-        /// The addressed organ is closed; the message goes to its successor.
-        Redirected = "redirected",
-        /// Handed to a collector.
-        Offered = "offered",
-        /// To be offered again.
-        Deferred = "deferred",
-        /// End: taken over.
-        Delivered = "delivered",
-        /// End: refused by the recipient.
-        Rejected = "rejected",
-        /// End: the deadline passed.
-        Expired = "expired",
-        /// End: taken back by the sender.
-        Cancelled = "cancelled",
-        /// Cannot go on by itself.
-        Dead = "dead",
     }
 
     /// The state of a delivery that has not ended.
@@ -103,16 +82,29 @@ labels! {
     }
 }
 
-impl Label for Reason {
-    const KEY: &'static str = "reason";
-    const ALL: &'static [Self] = Reason::ALL;
+impl Label for ReceiptKind {
+    const KEY: &'static str = "kind";
+    const ALL: &'static [Self] = &Self::ALL;
 
     fn index(self) -> usize {
         self as usize
     }
 
     fn as_str(self) -> &'static str {
-        Reason::as_str(self)
+        Self::as_str(self)
+    }
+}
+
+impl Label for Reason {
+    const KEY: &'static str = "reason";
+    const ALL: &'static [Self] = Self::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
     }
 }
 

@@ -1,0 +1,308 @@
+//! One collector: deliveries out under leases, settlements in, at most a window unsettled.
+
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, OptionFuture};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Dispatch, Offered, SettleAnswer, WrittenSettlement};
+use crate::broker::Consumer;
+use crate::domain::delivery::{DeliveryId, Event, Hold, Lease};
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::{Asserter, Cause};
+use crate::domain::time::Timestamp;
+use crate::ledger::{self, Ready, StepRequest};
+
+/// Batches of settlements waiting for their commit; beyond it the collector reads no more of them.
+const SETTLING_MAX: usize = 8;
+/// Deliveries offered in one step of the ledger.
+const OFFER_MAX: usize = 256;
+/// Payload bytes handed out in one message, beyond which it takes no further delivery.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// What a collector asks for.
+#[derive(Clone, Debug)]
+pub struct CollectorOptions {
+    /// Whose mailbox.
+    pub organ: OrganId,
+    /// Who serves it: the organ itself, or one that acts for it.
+    pub by: OrganId,
+    /// Most deliveries unsettled.
+    pub window: usize,
+    /// Most payload bytes unsettled.
+    pub window_bytes: u64,
+    /// How long a delivery is held.
+    pub lease: Duration,
+}
+
+/// What a collector is handed.
+#[derive(Debug)]
+pub enum Handed {
+    /// Deliveries, in the order they are to be processed.
+    Deliveries(Vec<Offered>),
+    /// Answers to settlements, in the order of those.
+    Settled(Vec<SettleAnswer>),
+}
+
+/// Answers to hand out; the ledger's error ends the collector.
+type Out = mpsc::Sender<Result<Handed, ledger::Error>>;
+type Settling = BoxFuture<'static, Result<Vec<SettleAnswer>, ledger::Error>>;
+type Offering = BoxFuture<'static, Result<OfferResult, ledger::Error>>;
+
+struct OfferResult {
+    taken: Vec<Ready>,
+    offered: Vec<Offered>,
+}
+
+#[derive(Clone, Copy)]
+struct Held {
+    lease: Lease,
+    until: Timestamp,
+    bytes: u64,
+}
+
+struct Collector {
+    dispatch: Arc<Dispatch>,
+    options: CollectorOptions,
+    consumer: Box<dyn Consumer>,
+    held: HashMap<DeliveryId, Held>,
+    held_bytes: u64,
+    offering: Option<Offering>,
+    settling: VecDeque<Settling>,
+    out: Out,
+    stalled: bool,
+}
+
+impl Dispatch {
+    /// Serves a mailbox until the settlements end, nobody takes what is handed out, or it is told to stop. What is
+    /// unsettled then is ready again.
+    pub async fn collect(
+        self: Arc<Self>,
+        options: CollectorOptions,
+        mut settlements: mpsc::Receiver<Vec<WrittenSettlement>>,
+        out: Out,
+        stop: CancellationToken,
+    ) {
+        self.metrics.collectors.increment(1.0);
+        let consumer = Arc::clone(&self.broker).consume(&options.organ);
+        let mut collector = Collector {
+            dispatch: self,
+            options,
+            consumer,
+            held: HashMap::new(),
+            held_bytes: 0,
+            offering: None,
+            settling: VecDeque::new(),
+            out,
+            stalled: false,
+        };
+        if let Err(error) = collector.serve(&mut settlements, &stop).await {
+            // If nobody listens any more, nobody needs to be told.
+            let _gone = collector.out.send(Err(error)).await.is_err();
+        }
+        collector.release().await;
+    }
+}
+
+impl Collector {
+    async fn serve(
+        &mut self,
+        settlements: &mut mpsc::Receiver<Vec<WrittenSettlement>>,
+        stop: &CancellationToken,
+    ) -> Result<(), ledger::Error> {
+        loop {
+            let room = self.options.window.saturating_sub(self.held.len()).min(OFFER_MAX);
+            let room_bytes = self.options.window_bytes.saturating_sub(self.held_bytes);
+            let wants = room > 0 && (room_bytes > 0 || self.held.is_empty()) && self.offering.is_none();
+            self.note_stall(room == 0);
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                () = self.out.closed() => return Ok(()),
+                () = self.first_lease_end(), if room == 0 && !self.stalled => {}
+                written = settlements.recv(), if self.settling.len() < SETTLING_MAX => match written {
+                    Some(written) => self.settle(written).await?,
+                    None => return self.finish_settling().await,
+                },
+                Some(answers) = OptionFuture::from(self.settling.front_mut()) => {
+                    self.settling.pop_front();
+                    self.settled(answers?).await;
+                }
+                taken = self.consumer.take(room, room_bytes), if wants => self.offer(taken?),
+                Some(offered) = OptionFuture::from(self.offering.as_mut()) => {
+                    self.offering = None;
+                    self.hand_out(offered?).await;
+                }
+            }
+        }
+    }
+
+    /// Asks the ledger for leases, and loads the messages, while settlements go on.
+    fn offer(&mut self, taken: Vec<Ready>) {
+        let dispatch = Arc::clone(&self.dispatch);
+        let (organ, lease) = (self.options.organ.clone(), self.options.lease);
+        self.offering = Some(Box::pin(async move {
+            let offered = dispatch.offer(&organ, &taken, Hold::Stream, lease).await?;
+            Ok(OfferResult { taken, offered })
+        }));
+    }
+
+    fn hold(&mut self, result: &OfferResult) {
+        for ready in &result.taken {
+            self.consumer.decided(ready.delivery);
+        }
+        for offered in &result.offered {
+            let bytes = offered.message.payload.len() as u64;
+            let until = offered.stepped.progress.due_at.unwrap_or(Timestamp::EPOCH);
+            self.held.insert(offered.stepped.delivery, Held { lease: offered.lease(), until, bytes });
+            self.held_bytes += bytes;
+        }
+    }
+
+    async fn hand_out(&mut self, result: OfferResult) {
+        self.hold(&result);
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        for offered in result.offered {
+            bytes += offered.message.payload.len();
+            batch.push(offered);
+            if bytes >= MESSAGE_BYTES {
+                self.send(Handed::Deliveries(std::mem::take(&mut batch))).await;
+                bytes = 0;
+            }
+        }
+        if !batch.is_empty() {
+            self.send(Handed::Deliveries(batch)).await;
+        }
+    }
+
+    async fn settle(&mut self, written: Vec<WrittenSettlement>) -> Result<(), ledger::Error> {
+        let (batch, requests) =
+            self.dispatch.settle_requests(&self.options.organ, &self.options.by, written);
+        let pending = match requests.is_empty() {
+            true => None,
+            false => Some(self.dispatch.ledger.step(requests).await?),
+        };
+        let dispatch = Arc::clone(&self.dispatch);
+        self.settling.push_back(Box::pin(async move {
+            let answers = match pending {
+                Some(pending) => pending.await?,
+                None => Vec::new(),
+            };
+            Ok(dispatch.settle_answers(batch, answers))
+        }));
+        Ok(())
+    }
+
+    async fn settled(&mut self, answers: Vec<SettleAnswer>) {
+        for (id, _) in &answers {
+            // Whatever the answer is, this collector is done with it.
+            if let Some(held) = DeliveryId::parse(id).and_then(|id| self.held.remove(&id)) {
+                self.held_bytes -= held.bytes;
+            }
+        }
+        self.send(Handed::Settled(answers)).await;
+    }
+
+    async fn finish_settling(&mut self) -> Result<(), ledger::Error> {
+        while let Some(answers) = self.settling.pop_front() {
+            self.settled(answers.await?).await;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, handed: Handed) {
+        // A receiver that is gone ends the collector at its next turn.
+        let _gone = self.out.send(Ok(handed)).await.is_err();
+    }
+
+    async fn first_lease_end(&self) {
+        let now = self.dispatch.clock.now();
+        let ends = self.held.values().map(|held| held.until).min();
+        // A little later, so that then it has ended.
+        tokio::time::sleep(ends.map_or(Duration::ZERO, |end| end.since(now)) + Duration::from_millis(50)).await;
+    }
+
+    /// A full window whose oldest lease has ended is a collector that stands still.
+    fn note_stall(&mut self, full: bool) {
+        let now = self.dispatch.clock.now();
+        let stalled = full && self.held.values().any(|held| held.until <= now);
+        if stalled != self.stalled {
+            self.stalled = stalled;
+            let gauge = &self.dispatch.metrics.collectors_stalled;
+            if stalled { gauge.increment(1.0) } else { gauge.decrement(1.0) }
+            let organ = &self.options.organ;
+            match stalled {
+                true => tracing::warn!(%organ, "a collector holds a full window past its leases; it gets nothing more"),
+                false => tracing::info!(%organ, "a collector settles again"),
+            }
+        }
+    }
+
+    /// Makes ready again what is unsettled.
+    async fn release(mut self) {
+        if let Some(offering) = self.offering.take()
+            && let Ok(result) = offering.await
+        {
+            self.hold(&result);
+        }
+        self.dispatch.metrics.collectors.decrement(1.0);
+        if self.stalled {
+            self.dispatch.metrics.collectors_stalled.decrement(1.0);
+        }
+        // What was being settled is settled first, so that it is not offered again.
+        for settling in std::mem::take(&mut self.settling) {
+            if let Ok(answers) = settling.await {
+                for (id, _) in answers {
+                    DeliveryId::parse(&id).map(|id| self.held.remove(&id));
+                }
+            }
+        }
+        if self.held.is_empty() {
+            return;
+        }
+        let at = self.dispatch.clock.now();
+        let request = |(delivery, held): (DeliveryId, Held)| StepRequest {
+            delivery,
+            recipient: None,
+            event: Event::Dropped { lease: held.lease, cause: Cause::Disconnected },
+            at,
+            by: Asserter::Gateway,
+        };
+        let mut requests: Vec<_> = self.held.drain().map(request).collect();
+        requests.sort_by_key(|request| request.delivery);
+        // Should the ledger fail here, the leases end by themselves.
+        if let Ok(pending) = self.dispatch.ledger.step(requests).await {
+            let _failed = pending.await.is_err();
+        }
+    }
+}
+
+impl Dispatch {
+    /// Leases deliveries taken from the broker; gives those the ledger granted, with their messages, in order.
+    pub(super) async fn offer(
+        &self,
+        organ: &OrganId,
+        taken: &[Ready],
+        hold: Hold,
+        lease: Duration,
+    ) -> Result<Vec<Offered>, ledger::Error> {
+        let at = self.clock.now();
+        let event = Event::Offer { hold, until: at.plus(lease) };
+        let answers = self.ledger.step(self.offers(organ, taken, &event, at)).await?.await?;
+        let granted: Vec<_> = answers.into_iter().flatten().collect();
+        let messages = self.hot.load(&*self.ledger, granted.iter().map(|s| s.message)).await?;
+        self.metrics.offers.increment(granted.len() as u64);
+        let offered = granted.into_iter().filter_map(|stepped| {
+            let message = messages.get(&stepped.message).map(Arc::clone);
+            if message.is_none() {
+                tracing::error!(delivery = %stepped.delivery, "a delivery without its message; it stays leased");
+            }
+            Some(Offered { message: message?, stepped })
+        });
+        Ok(offered.collect())
+    }
+}

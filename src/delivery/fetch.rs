@@ -1,0 +1,44 @@
+//! Fetching: deliveries under a lease for systems that poll.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Dispatch, Offered};
+use crate::domain::delivery::Hold;
+use crate::domain::organ_id::OrganId;
+use crate::ledger;
+
+impl Dispatch {
+    /// Leases what is ready, at most `limit` deliveries of together about `bytes`; waits up to `wait` for a first one. Once begun,
+    /// it should be run to its end: a lease given to a caller that is gone blocks the delivery until it ends.
+    pub async fn fetch(
+        self: Arc<Self>,
+        organ: OrganId,
+        limit: usize,
+        bytes: u64,
+        lease: Duration,
+        wait: Duration,
+    ) -> Result<Vec<Offered>, ledger::Error> {
+        let mut consumer = Arc::clone(&self.broker).consume(&organ);
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            let taken = match wait.is_zero() {
+                true => consumer.look(limit, bytes).await?,
+                false => match tokio::time::timeout_at(deadline, consumer.take(limit, bytes)).await {
+                    Ok(taken) => taken?,
+                    Err(_) => Vec::new(),
+                },
+            };
+            if taken.is_empty() {
+                return Ok(Vec::new());
+            }
+            let offered = self.offer(&organ, &taken, Hold::Fetch, lease).await?;
+            for ready in &taken {
+                consumer.decided(ready.delivery);
+            }
+            if !offered.is_empty() {
+                return Ok(offered);
+            }
+        }
+    }
+}
