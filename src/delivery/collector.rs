@@ -119,10 +119,11 @@ impl Collector {
             let room_bytes = self.options.window_bytes.saturating_sub(self.held_bytes);
             let wants = room > 0 && (room_bytes > 0 || self.held.is_empty()) && self.offering.is_none();
             self.note_stall(room == 0);
+            let stall_in = (room == 0 && !self.stalled).then(|| self.first_lease_end());
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.out.closed() => return Ok(()),
-                () = self.first_lease_end(), if room == 0 && !self.stalled => {}
+                () = tokio::time::sleep(stall_in.unwrap_or_default()), if stall_in.is_some() => {}
                 written = settlements.recv(), if self.settling.len() < SETTLING_MAX => match written {
                     Some(written) => self.settle(written).await?,
                     None => return self.finish_settling().await,
@@ -219,11 +220,11 @@ impl Collector {
         let _gone = self.out.send(Ok(handed)).await.is_err();
     }
 
-    async fn first_lease_end(&self) {
+    fn first_lease_end(&self) -> Duration {
         let now = self.dispatch.clock.now();
         let ends = self.held.values().map(|held| held.until).min();
         // A little later, so that then it has ended.
-        tokio::time::sleep(ends.map_or(Duration::ZERO, |end| end.since(now)) + Duration::from_millis(50)).await;
+        ends.map_or(Duration::ZERO, |end| end.since(now)) + Duration::from_millis(50)
     }
 
     /// A full window whose oldest lease has ended is a collector that stands still.
