@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod config;
 pub mod delivery;
+pub mod directory;
 pub mod domain;
 pub mod ledger;
 pub mod metrics;

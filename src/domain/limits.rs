@@ -14,6 +14,8 @@ pub const RECIPIENTS_MAX: usize = 500;
 pub const SUBJECT_CHARS_MAX: usize = 500;
 /// Longest organ name, characters (edXML).
 pub const ORGAN_NAME_CHARS_MAX: usize = 200;
+/// Most organs that take over from one.
+pub const SUCCESSORS_MAX: usize = 16;
 /// Longest e-mail address, characters (edXML).
 pub const EMAIL_CHARS_MAX: usize = 100;
 /// Longest telephone, fax and website, characters (edXML).
@@ -81,7 +83,8 @@ const _: () = {
     assert!(LIST_PAGE_DEFAULT <= LIST_PAGE_MAX && ORGANS_PAGE_DEFAULT <= ORGANS_PAGE_MAX);
     // The longest header fits beside the payload: 4 bytes a character, every recipient, the long texts.
     assert!(
-        RECIPIENTS_MAX * (ORGAN_ID_CHARS_MAX + 4) + 4 * (2 * SUBJECT_CHARS_MAX + DOCUMENT_ID_CHARS_MAX + 1_000)
+        RECIPIENTS_MAX * (ORGAN_ID_CHARS_MAX + 4)
+            + 4 * (2 * SUBJECT_CHARS_MAX + DOCUMENT_ID_CHARS_MAX + 1_000)
             < ENVELOPE_BYTES_MAX
     );
 };

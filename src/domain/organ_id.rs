@@ -28,7 +28,9 @@ pub enum ParseOrganIdError {
     #[error("each group of an organ id is one or more ASCII letters or digits")]
     BadGroup,
     /// Neither the first nor the last group is a level-1 code: a letter A to K and two digits.
-    #[error("an organ id starts (H57.12) or ends (000.00.12.H57) with a level-1 code: a letter A to K and two digits")]
+    #[error(
+        "an organ id starts (H57.12) or ends (000.00.12.H57) with a level-1 code: a letter A to K and two digits"
+    )]
     NoLevelOne,
 }
 

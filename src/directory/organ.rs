@@ -1,0 +1,68 @@
+//! One organ of the directory, and the day that decides whether it is open.
+
+use std::sync::Arc;
+
+use time::Date;
+
+use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
+
+/// A body with an organ id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organ {
+    /// The id.
+    pub id: OrganId,
+    /// The official name, in Vietnamese, NFC.
+    pub name: Box<str>,
+    /// The day from which the id is valid, where recorded.
+    pub open_date: Option<Date>,
+    /// The day from which the id is closed.
+    pub close_date: Option<Date>,
+    /// The organs that took over, all of them in the same directory.
+    pub successors: Box<[OrganId]>,
+    /// The legal act behind the present state; may be empty.
+    pub legal_basis: Arc<str>,
+    /// `Some(true)`: its certificate may act for the organs below it. `Some(false)`: neither it nor an organ above it
+    /// may. `None`: it has no rule of its own.
+    pub acts_for_below: Option<bool>,
+}
+
+impl Organ {
+    /// Whether documents can go to it on that day of Vietnam time.
+    pub fn is_open_on(&self, day: Date) -> bool {
+        self.open_date.is_none_or(|open| open <= day) && !self.is_closed_on(day)
+    }
+
+    /// Whether its id is closed on that day of Vietnam time.
+    pub fn is_closed_on(&self, day: Date) -> bool {
+        self.close_date.is_some_and(|close| close <= day)
+    }
+}
+
+/// The day it is in Vietnam (UTC+7) at a point in time.
+pub fn vietnam_day(at: Timestamp) -> Date {
+    const MICROS_PER_HOUR: i64 = 3_600_000_000;
+    const EPOCH_JULIAN_DAY: i64 = 2_440_588;
+    let days = at.as_micros().saturating_add(7 * MICROS_PER_HOUR).div_euclid(24 * MICROS_PER_HOUR);
+    let end = if days < 0 { Date::MIN } else { Date::MAX };
+    i32::try_from(EPOCH_JULIAN_DAY + days).ok().and_then(|day| Date::from_julian_day(day).ok()).unwrap_or(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::{date, datetime};
+
+    #[test]
+    fn the_day_changes_at_17_utc() {
+        let at = |moment: time::OffsetDateTime| {
+            vietnam_day(Timestamp::from_micros((moment.unix_timestamp_nanos() / 1_000) as i64))
+        };
+        assert_eq!(at(datetime!(1970-01-01 00:00 UTC)), date!(1970 - 01 - 01));
+        assert_eq!(at(datetime!(2025-06-30 16:59:59.999999 UTC)), date!(2025 - 06 - 30));
+        assert_eq!(at(datetime!(2025-06-30 17:00 UTC)), date!(2025 - 07 - 01));
+        assert_eq!(at(datetime!(1969-12-31 16:59:59 UTC)), date!(1969 - 12 - 31));
+        assert_eq!(vietnam_day(Timestamp::from_micros(i64::MAX)), Date::MAX);
+        assert_eq!(vietnam_day(Timestamp::from_micros(i64::MIN)), Date::MIN);
+    }
+}
