@@ -1,0 +1,261 @@
+//! Intake: from what a sender hands over to what the ledger accepts, or a typed no. Nothing is stored here, and
+//! nothing that is refused here leaves a trace but a count.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use governor::clock::{Clock as _, MonotonicClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use prost::Message as _;
+
+use crate::delivery::LEDGER_RETRY_DELAY;
+use crate::directory::{Directory, vietnam_day};
+use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
+use crate::domain::organ_id::OrganId;
+use crate::domain::refusal::{Reason, Refusal};
+use crate::domain::time::{Clock, Timestamp};
+use crate::ledger::{self, AcceptRefused, Acceptance, Message};
+use crate::proto::{convert, v1};
+
+mod content;
+mod fields;
+mod recipients;
+
+use content::Content;
+
+/// How intake judges.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Largest payload, bytes.
+    pub payload_bytes_max: usize,
+    /// How long a message is tried when its sender names no time, and the longest it can name.
+    pub ttl: Duration,
+    /// Submissions an organ may make per second in the long run.
+    pub rate_per_s: NonZeroU32,
+    /// Submissions an organ may make at once.
+    pub rate_burst: NonZeroU32,
+}
+
+/// How long a sender should wait before it tries a full mailbox again.
+const MAILBOX_RETRY_DELAY: Duration = Duration::from_secs(300);
+
+/// The door.
+pub struct Intake {
+    rules: Rules,
+    directory: Arc<ArcSwap<Directory>>,
+    clock: Arc<dyn Clock>,
+    rates: DefaultKeyedRateLimiter<OrganId>,
+}
+
+impl Intake {
+    /// A door with these rules.
+    pub fn new(rules: Rules, directory: Arc<ArcSwap<Directory>>, clock: Arc<dyn Clock>) -> Self {
+        let quota = Quota::per_second(rules.rate_per_s).allow_burst(rules.rate_burst);
+        Self { rules, directory, clock, rates: RateLimiter::keyed(quota) }
+    }
+
+    /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
+    pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Acceptance, Refusal> {
+        self.check_rate(caller)?;
+        let directory = self.directory.load();
+        let content = Content::read(&submission, self.rules.payload_bytes_max)?;
+        let sender = sender(&directory, caller, &submission.sender, content.sender.as_ref())?;
+        let at = self.clock.now();
+        let today = vietnam_day(at);
+        if directory.get(&sender).is_none_or(|organ| !organ.is_open_on(today)) {
+            return Err(Refusal::new(Reason::SenderClosed, format!("organ {sender} is not open"))
+                .field("submission.sender")
+                .hint("send as the organ that took over; Resolve names it"));
+        }
+        check_hash(&submission, &content)?;
+        let message_id = message_id(&submission, &content)?;
+        let expires_at = self.expiry(submission.expire_time.as_ref(), at)?;
+        let addressees = recipients::resolve(&directory, &content.recipients, content.recipients_path, today)?;
+        let content_hash = content_hash(&sender, &content);
+        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = content;
+        let message = Message {
+            sender,
+            message_id,
+            content_hash,
+            payload_hash,
+            header: convert::kept_header(header, format, media_type),
+            payload,
+            accepted_at: at,
+            expires_at,
+        };
+        Ok(Acceptance { message: Arc::new(message), lane: urgency.lane(), addressees })
+    }
+
+    fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {
+        self.rates.check_key(caller).map_err(|until| {
+            let wait = until.wait_time_from(MonotonicClock.now());
+            Refusal::new(Reason::RateLimited, "more submissions a second than this organ may make")
+                .hint("slow down; the retry delay says when the next one is welcome")
+                .fact("rate_per_s", self.rules.rate_per_s)
+                .retry_after(wait.max(Duration::from_millis(1)))
+        })
+    }
+
+    /// Forgets the rates of organs that have long been silent, so that their number stays bounded.
+    pub fn forget_silent(&self) {
+        self.rates.retain_recent();
+    }
+
+    fn expiry(&self, asked: Option<&prost_types::Timestamp>, at: Timestamp) -> Result<Timestamp, Refusal> {
+        let latest = at.plus(self.rules.ttl);
+        let Some(asked) = asked else { return Ok(latest) };
+        let invalid = |message: &str, hint: String| {
+            Refusal::new(Reason::InvalidField, message).field("submission.expire_time").hint(hint)
+        };
+        let asked = convert::time_of(asked)
+            .ok_or_else(|| invalid("expire_time is not a time", "nanos are 0 to 999,999,999".to_owned()))?;
+        if asked <= at {
+            return Err(Refusal::new(Reason::DeadlineExpired, "expire_time has passed")
+                .field("submission.expire_time")
+                .hint("name a later time, or none"));
+        }
+        // The sender's clock may be a little ahead of this one.
+        if asked > latest.plus(Duration::from_secs(60)) {
+            let days = self.rules.ttl.as_secs() / 86_400;
+            return Err(invalid(
+                "expire_time is later than a message is kept",
+                format!("at most {days} days ahead; leave it unset for that"),
+            ));
+        }
+        Ok(asked.min(latest))
+    }
+}
+
+/// Who sends: the organ named in the submission or in the file, if the caller may act for it.
+fn sender(
+    directory: &Directory,
+    caller: &OrganId,
+    named: &str,
+    written: Option<&OrganId>,
+) -> Result<OrganId, Refusal> {
+    if directory.get(caller).is_none() {
+        return Err(Refusal::new(
+            Reason::CertificateOrganUnknown,
+            format!("organ {caller} of the certificate is not in the directory"),
+        )
+        .hint("have the organ entered in the directory, or use a certificate of one that is"));
+    }
+    let named = match named {
+        "" => None,
+        text => Some(fields::organ(text, "submission.sender")?),
+    };
+    let sender = named.as_ref().or(written).unwrap_or(caller);
+    if let Some(written) = written
+        && written != sender
+    {
+        return Err(mismatch(written, sender));
+    }
+    if directory.acts_for(caller, sender) {
+        return Ok(sender.clone());
+    }
+    Err(match written {
+        Some(written) => mismatch(written, caller),
+        None => not_acting_for(caller, sender).field("submission.sender"),
+    })
+}
+
+fn mismatch(written: &OrganId, sender: &OrganId) -> Refusal {
+    Refusal::new(
+        Reason::SenderMismatch,
+        format!("the file says it is from {written}, but {sender} submits it"),
+    )
+    .field("submission.edxml.file.MessageHeader.From.OrganId")
+    .hint("submit a file with the certificate of the organ it is from, or of one that may act for it")
+}
+
+/// The refusal of one who acts for an organ it may not act for.
+pub fn not_acting_for(caller: &OrganId, organ: &OrganId) -> Refusal {
+    Refusal::new(Reason::NotActingForOrgan, format!("organ {caller} may not act for {organ}"))
+        .hint("a certificate acts for its own organ and, where the directory says so, for those below it")
+}
+
+fn check_hash(submission: &v1::Submission, content: &Content) -> Result<(), Refusal> {
+    let stated = &submission.payload_sha256;
+    if stated.is_empty() {
+        return Ok(());
+    }
+    let invalid = || {
+        Refusal::new(Reason::InvalidField, "payload_sha256 is not 32 bytes")
+            .field("submission.payload_sha256")
+            .hint("the 32 bytes of the SHA-256, not its hexadecimal text")
+    };
+    let stated = Hash::from_slice(stated).ok_or_else(invalid)?;
+    if stated == content.payload_hash {
+        return Ok(());
+    }
+    Err(Refusal::new(Reason::PayloadHashMismatch, "the payload is not what its SHA-256 says")
+        .field("submission.payload_sha256")
+        .fact("arrived_sha256", content.payload_hash)
+        .hint("send the payload again as it was hashed"))
+}
+
+fn message_id(submission: &v1::Submission, content: &Content) -> Result<MessageId, Refusal> {
+    let refused = |why: ParseMessageIdError| {
+        let reason = match why {
+            ParseMessageIdError::Missing => Reason::MissingField,
+            ParseMessageIdError::TooLong => Reason::FieldTooLong,
+            ParseMessageIdError::BadCharacter => Reason::InvalidField,
+        };
+        Refusal::new(reason, why.to_string())
+            .field("submission.message_id")
+            .hint("an id of your own that stays the same when you submit again, for example a UUID")
+    };
+    match (submission.message_id.as_str(), content.format) {
+        ("", v1::PayloadFormat::Edxml) => Ok(MessageId::of_edxml(&content.payload_hash)),
+        (text, _) => MessageId::parse(text).map_err(refused),
+    }
+}
+
+/// By which a repeated submission is known: who sends what, with which header.
+fn content_hash(sender: &OrganId, content: &Content) -> Hash {
+    let header = content.header.encode_to_vec();
+    Hash::of_parts([
+        b"truc.v1 document".as_slice(),
+        sender.as_str().as_bytes(),
+        content.format.as_str_name().as_bytes(),
+        content.media_type.as_bytes(),
+        &header,
+        content.payload_hash.as_bytes(),
+    ])
+}
+
+/// What a sender is told when the ledger refuses.
+pub fn accept_refused(refused: &AcceptRefused) -> Refusal {
+    match refused {
+        AcceptRefused::Conflict { sender, message_id, accepted } => Refusal::new(
+            Reason::ContentConflict,
+            format!("{sender} has used message id {message_id} for other content"),
+        )
+        .field("submission.message_id")
+        .fact("accepted_content_sha256", accepted)
+        .hint("give new content a new message id; to repeat a submission, send exactly what was sent"),
+        AcceptRefused::MailboxFull { organ, open } => Refusal::new(
+            Reason::MailboxFull,
+            format!("the mailbox of {organ} is full"),
+        )
+        .fact("organ", organ)
+        .fact("open_deliveries", open)
+        .hint("the recipient has to collect first; submit again later, nothing was stored")
+        .retry_after(MAILBOX_RETRY_DELAY),
+    }
+}
+
+/// What a caller is told when the ledger cannot do its work.
+pub fn ledger_failed(error: &ledger::Error) -> Refusal {
+    match error {
+        ledger::Error::Closed => Refusal::new(Reason::ShuttingDown, "the gateway is stopping")
+            .hint("try again on another connection"),
+        ledger::Error::Failed(_) => {
+            Refusal::new(Reason::LedgerUnavailable, "the gateway cannot read or write its ledger now")
+                .hint("submit again with the same message id; it is safe")
+        }
+    }
+    .retry_after(LEDGER_RETRY_DELAY)
+}

@@ -1,0 +1,89 @@
+//! From the organs a sender names to those the message goes to.
+
+use std::collections::HashMap;
+
+use time::Date;
+
+use crate::directory::{Directory, Organ, Resolution};
+use crate::domain::limits::RECIPIENTS_MAX;
+use crate::domain::organ_id::OrganId;
+use crate::domain::refusal::{Reason, Refusal};
+use crate::ledger::Addressee;
+
+use super::fields;
+
+/// Resolves the recipients a sender named; `path` is the field they stand in, a `{}` for their place.
+pub fn resolve(
+    directory: &Directory,
+    named: &[OrganId],
+    path: fn(usize) -> String,
+    today: Date,
+) -> Result<Vec<Addressee>, Refusal> {
+    if named.is_empty() {
+        return Err(fields::missing(&path(0)));
+    }
+    if named.len() > RECIPIENTS_MAX {
+        return Err(Refusal::new(
+            Reason::TooManyRecipients,
+            format!("{} recipients; a message has at most {RECIPIENTS_MAX}", named.len()),
+        )
+        .field(path(RECIPIENTS_MAX))
+        .fact("recipients_max", RECIPIENTS_MAX)
+        .hint("submit it several times, each time with other recipients and another message id"));
+    }
+    let mut seen: HashMap<OrganId, &OrganId> = HashMap::with_capacity(named.len());
+    let mut addressees = Vec::with_capacity(named.len());
+    for (place, written) in named.iter().enumerate() {
+        let addressee = resolve_one(directory, written, today).map_err(|refusal| refusal.field(path(place)))?;
+        if let Some(earlier) = seen.insert(addressee.recipient.clone(), written) {
+            return Err(duplicate(earlier, written, &addressee.recipient).field(path(place)));
+        }
+        addressees.push(addressee);
+    }
+    Ok(addressees)
+}
+
+fn resolve_one(directory: &Directory, written: &OrganId, today: Date) -> Result<Addressee, Refusal> {
+    match directory.resolve(written, today) {
+        Resolution::Open(organ) => Ok(Addressee { recipient: organ.id.clone(), redirected: None }),
+        Resolution::Redirected { organ, legal_basis, .. } => Ok(Addressee {
+            recipient: organ.id.clone(),
+            redirected: Some((written.clone(), legal_basis.to_owned())),
+        }),
+        Resolution::Ambiguous { candidates, legal_basis } => Err(closed(written, legal_basis)
+            .fact("candidates", ids(&candidates))
+            .hint("several organs took over; address the one that is meant")),
+        Resolution::Closed { legal_basis } => {
+            Err(closed(written, legal_basis).hint("no open organ took over; ask the directory's operators"))
+        }
+        Resolution::Unknown { near } => {
+            let refusal =
+                Refusal::new(Reason::UnknownRecipient, format!("organ {written} is not in the directory"));
+            Err(match near.is_empty() {
+                true => refusal.hint("ListOrgans gives the organs there are"),
+                false => refusal
+                    .fact("near_matches", ids(&near))
+                    .hint(format!("did you mean {} ({})?", near[0].id, near[0].name)),
+            })
+        }
+    }
+}
+
+fn closed(written: &OrganId, legal_basis: &str) -> Refusal {
+    Refusal::new(Reason::RecipientClosed, format!("organ {written} is closed"))
+        .fact("legal_basis", legal_basis)
+}
+
+fn duplicate(earlier: &OrganId, written: &OrganId, recipient: &OrganId) -> Refusal {
+    let message = match earlier == written {
+        true => format!("{written} is named twice"),
+        false => format!("{earlier} and {written} are both {recipient} today"),
+    };
+    Refusal::new(Reason::DuplicateRecipient, message)
+        .fact("recipient", recipient)
+        .hint("name each recipient once; one document reaches an organ once")
+}
+
+fn ids(organs: &[&Organ]) -> String {
+    organs.iter().map(|organ| organ.id.as_str()).collect::<Vec<_>>().join(",")
+}
