@@ -5,11 +5,16 @@
 //! is the [`Peer`], and handlers find it as an `Arc<Peer>` among a request's extensions. What a peer may do is not
 //! decided here.
 
+pub mod accept;
 pub mod certificate;
+pub mod client;
 mod error;
 mod files;
+mod live;
+pub mod metrics;
 mod peer;
 pub mod pki;
+pub mod tls;
 
 pub use certificate::{CertificateFacts, inspect};
 pub use error::{Error, Malformed};
