@@ -5,6 +5,8 @@ pub mod config;
 pub mod delivery;
 pub mod directory;
 pub mod domain;
+pub mod identity;
+pub mod intake;
 pub mod ledger;
 pub mod metrics;
 pub mod ops;
