@@ -11,7 +11,6 @@ pub mod client;
 mod error;
 mod files;
 mod live;
-pub mod metrics;
 mod peer;
 pub mod pki;
 pub mod tls;

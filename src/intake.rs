@@ -20,7 +20,7 @@ use crate::ledger::{self, AcceptRefused, Acceptance, Message};
 use crate::proto::{convert, v1};
 
 mod content;
-mod fields;
+pub mod fields;
 mod recipients;
 
 use content::Content;

@@ -1,5 +1,6 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod api;
 pub mod broker;
 pub mod config;
 pub mod delivery;

@@ -19,9 +19,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::live::Room;
-use super::metrics::HANDSHAKES;
 use super::peer::Peer;
 use super::tls::{Loaded, ServerTls, witnessed};
+use crate::metrics::HandshakeResult;
 pub use conn::Conn;
 use refused::Refused;
 
@@ -143,7 +143,7 @@ impl Acceptor {
         ready: &Sender<Conn>,
     ) {
         if self.tls.connections() >= self.limits.connections_max {
-            return Refused::full(self.limits.connections_max).report(address, None);
+            return Refused::full(self.limits.connections_max).report(address, None, self.tls.metrics());
         }
         if let Err(e) = set_options(&tcp, self.limits.keepalive) {
             return tracing::debug!(peer = %address, error = %e, "the caller was gone before the handshake");
@@ -170,12 +170,12 @@ impl Acceptor {
         };
         match admitted {
             Ok(conn) => {
-                metrics::counter!(HANDSHAKES, "result" => "ok").increment(1);
+                self.tls.metrics().handshakes.of(HandshakeResult::Accepted).increment(1);
                 tracing::debug!(peer = %address, subject = conn.peer().subject, role = %conn.peer().role, "connected");
                 // The server is gone when this fails, and the connection with it.
                 let _ = ready.send(conn).await;
             }
-            Err(refused) => refused.report(address, presented.as_ref()),
+            Err(refused) => refused.report(address, presented.as_ref(), self.tls.metrics()),
         }
     }
 

@@ -5,17 +5,17 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use metrics::Gauge;
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
-use super::metrics::CONNECTIONS;
 use super::peer::Peer;
 use crate::domain::message::Hash;
 
 /// The open connections of one [`super::tls::ServerTls`].
-#[derive(Default)]
 pub(super) struct Live {
     open: Mutex<Open>,
+    gauge: Gauge,
 }
 
 #[derive(Default)]
@@ -67,6 +67,11 @@ pub(super) struct Place {
 }
 
 impl Live {
+    /// No connection yet; `gauge` shows how many there are.
+    pub(super) fn new(gauge: Gauge) -> Self {
+        Self { open: Mutex::default(), gauge }
+    }
+
     /// Takes a place for a connection.
     pub(super) fn admit(
         self: &Arc<Self>,
@@ -90,7 +95,7 @@ impl Live {
         let connection =
             Connection { peer: Arc::clone(peer), address, chain: chain.into(), cut: cut.clone() };
         open.connections.insert(id, connection);
-        metrics::gauge!(CONNECTIONS).increment(1);
+        self.gauge.increment(1.0);
         Ok(Place { live: Arc::clone(self), id, fingerprint: peer.fingerprint, cut })
     }
 
@@ -154,7 +159,7 @@ impl Drop for Place {
                 open.of_certificate.remove(&self.fingerprint);
             }
         }
-        metrics::gauge!(CONNECTIONS).decrement(1);
+        self.live.gauge.decrement(1.0);
     }
 }
 
@@ -181,7 +186,7 @@ mod tests {
 
     #[test]
     fn places_are_limited_in_all_and_per_certificate_and_given_back() {
-        let live = Arc::default();
+        let live = Arc::new(Live::new(Gauge::noop()));
         let first = admit(&live, "lan").unwrap();
         let second = admit(&live, "lan").unwrap();
         assert_eq!(admit(&live, "lan").err(), Some(Full::OfCertificate(2)));
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_recheck_cuts_the_bad_ones_only_and_verifies_each_chain_once() {
-        let live = Arc::default();
+        let live = Arc::new(Live::new(Gauge::noop()));
         let (good, bad1, bad2) =
             (admit(&live, "lan").unwrap(), admit(&live, "m").unwrap(), admit(&live, "m").unwrap());
         let asked = std::cell::Cell::new(0);

@@ -22,6 +22,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::error::Error;
 use super::files::{self, Half};
 use super::live::Live;
+use crate::metrics::Metrics;
 pub use super::live::Rechecked;
 use crate::domain::message::Hash;
 use crate::domain::time::{Clock, Timestamp};
@@ -49,6 +50,7 @@ pub struct ServerTls {
     current: ArcSwap<Loaded>,
     reloading: Mutex<()>,
     live: Arc<Live>,
+    metrics: Arc<Metrics>,
 }
 
 /// What the files held at one time.
@@ -61,11 +63,11 @@ pub(super) struct Loaded {
 
 impl ServerTls {
     /// Loads the files.
-    pub fn load(files: TlsFiles, clock: Arc<dyn Clock>) -> Result<Self, Error> {
+    pub fn load(files: TlsFiles, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Result<Self, Error> {
         let loaded = build(&files, Contents::read(&files)?, &clock)?;
         loaded.warn_of_expired_crls(clock.now());
         let current = ArcSwap::from_pointee(loaded);
-        Ok(Self { files, clock, current, reloading: Mutex::new(()), live: Arc::default() })
+        Ok(Self { files, clock, current, reloading: Mutex::new(()), live: Arc::new(Live::new(metrics.connections.clone())), metrics })
     }
 
     /// Loads the files again and uses what they hold for every handshake from now on; closes the open connections
@@ -120,6 +122,10 @@ impl ServerTls {
     /// Connections that are open now.
     pub fn connections(&self) -> usize {
         self.live.len()
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(super) fn live(&self) -> &Arc<Live> {
@@ -258,7 +264,7 @@ mod tests {
             crls: vec![ca.crl_path()],
             tls12: false,
         };
-        let tls = ServerTls::load(files, Arc::new(SystemClock)).unwrap();
+        let tls = ServerTls::load(files, Arc::new(SystemClock), Arc::new(Metrics::unobserved())).unwrap();
         let chain = files::certificates(&caller.certificate).unwrap();
         let then = tls.current();
         assert_eq!(tls.verify_since(&then, &chain), Ok(()));

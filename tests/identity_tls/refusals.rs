@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use truc::domain::time::{Clock, SystemClock, Timestamp};
 use truc::identity::accept::AcceptLimits;
 use truc::identity::pki::{Ca, Existing, Revoke, Subject, Validity};
 use truc::identity::tls::ServerTls;
-use truc::identity::{Error, metrics as figures};
+use truc::identity::Error;
 
 use crate::support::{Caller, DAY, Door, Journal, greet, until, within_patience};
 
 /// The figure of one result, 0 before the first.
 fn count(metrics: &PrometheusHandle, result: &str) -> u64 {
-    let name = format!("{}{{result=\"{result}\"}} ", figures::HANDSHAKES);
+    let name = format!("truc_handshakes_total{{result=\"{result}\"}} ");
     let page = metrics.render();
     page.lines().find_map(|line| line.strip_prefix(&name)).map_or(0, |value| value.parse().unwrap())
 }
@@ -31,13 +31,10 @@ async fn refused_as(metrics: &PrometheusHandle, result: &str, address: SocketAdd
 
 #[tokio::test]
 async fn each_wrong_caller_is_refused_and_counted_and_the_right_ones_are_known() {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let metrics = recorder.handle();
-    let _recording = metrics::set_default_local_recorder(&recorder);
-    figures::describe();
     let journal = Journal::default();
     let _keeping = journal.keep();
     let door = Door::new();
+    let metrics = door.page.clone();
     let (h49, revoked) = (door.organ("H49"), door.organ("H50"));
     let past = Validity { not_before: Door::year().not_before, not_after: SystemClock.now() };
     let expired = door.organ_valid("H51", past);
@@ -51,14 +48,14 @@ async fn each_wrong_caller_is_refused_and_counted_and_the_right_ones_are_known()
 
     let elsewhere = Door::new();
     let other_ca = Caller { ca: door.ca.certificate_path(), ..elsewhere.caller(&elsewhere.organ("H49")) };
-    refused_as(&metrics, "no_certificate", address, &door.stranger()).await;
-    refused_as(&metrics, "unknown_ca", address, &other_ca).await;
+    refused_as(&metrics, "missing", address, &door.stranger()).await;
+    refused_as(&metrics, "unknown", address, &other_ca).await;
     refused_as(&metrics, "expired", address, &door.caller(&expired)).await;
     refused_as(&metrics, "revoked", address, &door.caller(&revoked)).await;
-    refused_as(&metrics, "other", address, &door.caller(&early)).await;
-    refused_as(&metrics, "other", address, &door.caller(&server)).await;
-    refused_as(&metrics, "other", address, &Caller { tls12: true, ..door.caller(&h49) }).await;
-    refused_as(&metrics, "other", address, &Caller { alpn: "http/1.1", ..door.caller(&h49) }).await;
+    refused_as(&metrics, "failed", address, &door.caller(&early)).await;
+    refused_as(&metrics, "failed", address, &door.caller(&server)).await;
+    refused_as(&metrics, "failed", address, &Caller { tls12: true, ..door.caller(&h49) }).await;
+    refused_as(&metrics, "failed", address, &Caller { alpn: "http/1.1", ..door.caller(&h49) }).await;
     for said in [
         "the caller presented no certificate",
         "the certificate is of no CA trusted here",
@@ -73,18 +70,18 @@ async fn each_wrong_caller_is_refused_and_counted_and_the_right_ones_are_known()
         assert!(journal.text().contains(said), "{said}\n{}", journal.text());
     }
 
-    assert_eq!(count(&metrics, "ok"), 0);
+    assert_eq!(count(&metrics, "accepted"), 0);
     let operator = Subject::Operator("lan".into());
     let operator = door.ca.issue(&operator, Door::year(), Existing::Keep).unwrap();
     let line = door.caller(&h49).dial(address).await.unwrap();
     assert_eq!(line.greeting, "organ H49");
     assert_eq!(door.caller(&operator).dial(address).await.unwrap().greeting, "operator lan");
-    assert_eq!(count(&metrics, "ok"), 2);
+    assert_eq!(count(&metrics, "accepted"), 2);
     until(|| metrics.render().contains("\ntruc_connections 1\n")).await;
     drop(line);
     until(|| metrics.render().contains("\ntruc_connections 0\n")).await;
     assert!(
-        metrics.render().contains("# HELP truc_tls_handshakes_total TLS handshakes"),
+        metrics.render().contains("# HELP truc_handshakes_total TLS handshakes"),
         "{}",
         metrics.render()
     );
@@ -92,10 +89,8 @@ async fn each_wrong_caller_is_refused_and_counted_and_the_right_ones_are_known()
 
 #[tokio::test]
 async fn what_is_not_tls_is_closed_and_counted_and_disturbs_nobody() {
-    let recorder = PrometheusBuilder::new().build_recorder();
-    let metrics = recorder.handle();
-    let _recording = metrics::set_default_local_recorder(&recorder);
     let door = Door::new();
+    let metrics = door.page.clone();
     let address = greet(&door.tls(), AcceptLimits::default()).await;
     let inputs: [&[u8]; 5] = [
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -110,7 +105,7 @@ async fn what_is_not_tls_is_closed_and_counted_and_disturbs_nobody() {
         let mut answer = Vec::new();
         // Closed, with an alert or without, in good order or not.
         let _ = within_patience(tcp.read_to_end(&mut answer)).await;
-        until(|| count(&metrics, "other") == sent).await;
+        until(|| count(&metrics, "failed") == sent).await;
     }
     assert!(door.caller(&door.organ("H49")).dial(address).await.is_ok());
 }
@@ -152,7 +147,7 @@ async fn wrong_files_are_told_apart() {
     let load = |change: &dyn Fn(&mut truc::identity::tls::TlsFiles)| {
         let mut files = door.files.clone();
         change(&mut files);
-        ServerTls::load(files, Arc::clone(&door.clock) as Arc<dyn Clock>).map(|_| ()).unwrap_err()
+        ServerTls::load(files, Arc::clone(&door.clock) as Arc<dyn Clock>, Arc::clone(&door.metrics)).map(|_| ()).unwrap_err()
     };
     let h49 = door.organ("H49");
     let mismatch = load(&|files| files.key = h49.key.clone());

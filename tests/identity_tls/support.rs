@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use metrics_exporter_prometheus::PrometheusHandle;
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -22,6 +23,7 @@ use truc::domain::time::{Clock, SystemClock, Timestamp};
 use truc::identity::accept::{AcceptLimits, Acceptor, Incoming};
 use truc::identity::client::ClientFiles;
 use truc::identity::pki::{Ca, Existing, Issued, Subject, Validity};
+use truc::metrics::Metrics;
 use truc::identity::tls::{ServerTls, TlsFiles};
 
 /// Longer than anything here takes on a busy machine.
@@ -51,6 +53,8 @@ pub struct Door {
     pub ca: Ca,
     pub clock: Arc<TestClock>,
     pub files: TlsFiles,
+    pub metrics: Arc<Metrics>,
+    pub page: PrometheusHandle,
 }
 
 impl Door {
@@ -65,7 +69,8 @@ impl Door {
             crls: vec![ca.crl_path()],
             tls12: false,
         };
-        Self { dir, ca, clock: Arc::default(), files }
+        let (metrics, page) = Metrics::exported();
+        Self { dir, ca, clock: Arc::default(), files, metrics: Arc::new(metrics), page }
     }
 
     pub fn year() -> Validity {
@@ -82,7 +87,7 @@ impl Door {
     }
 
     pub fn tls(&self) -> Arc<ServerTls> {
-        Arc::new(ServerTls::load(self.files.clone(), Arc::clone(&self.clock) as Arc<dyn Clock>).unwrap())
+        Arc::new(ServerTls::load(self.files.clone(), Arc::clone(&self.clock) as Arc<dyn Clock>, Arc::clone(&self.metrics)).unwrap())
     }
 
     pub fn caller(&self, issued: &Issued) -> Caller {

@@ -10,12 +10,12 @@ use rustls::{CertificateError, Error as TlsError, InvalidMessage, PeerIncompatib
 use rustls_pki_types::CertificateDer;
 
 use crate::identity::certificate::CertificateFacts;
-use crate::identity::metrics::HANDSHAKES;
+use crate::metrics::{HandshakeResult, Metrics};
 
 /// A refused handshake.
 #[derive(Debug)]
 pub(super) struct Refused {
-    result: &'static str,
+    result: HandshakeResult,
     reason: String,
     /// The caller hung up by itself, as probes of load balancers do: not worth a warning.
     hung_up: bool,
@@ -23,7 +23,7 @@ pub(super) struct Refused {
 
 impl Refused {
     pub(super) fn other(reason: &impl fmt::Display) -> Self {
-        Self { result: "other", reason: reason.to_string(), hung_up: false }
+        Self { result: HandshakeResult::Failed, reason: reason.to_string(), hung_up: false }
     }
 
     pub(super) fn full(connections_max: usize) -> Self {
@@ -32,13 +32,13 @@ impl Refused {
 
     pub(super) fn timed_out(limit: Duration) -> Self {
         Self {
-            result: "timeout",
+            result: HandshakeResult::Timeout,
             ..Self::other(&format_args!("the handshake was not finished within {limit:?}"))
         }
     }
 
     pub(super) fn without_certificate() -> Self {
-        Self { result: "no_certificate", ..Self::other(&"the caller presented no certificate") }
+        Self { result: HandshakeResult::Missing, ..Self::other(&"the caller presented no certificate") }
     }
 
     /// Of an error of the handshake.
@@ -73,19 +73,19 @@ impl Refused {
     pub(super) fn by_certificate(e: &TlsError) -> Self {
         let TlsError::InvalidCertificate(verdict) = e else { return Self::other(e) };
         let (result, reason) = match verdict {
-            CertificateError::Revoked => ("revoked", "the certificate is revoked"),
+            CertificateError::Revoked => (HandshakeResult::Revoked, "the certificate is revoked"),
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                ("expired", "the certificate has expired")
+                (HandshakeResult::Expired, "the certificate has expired")
             }
-            CertificateError::UnknownIssuer => ("unknown_ca", "the certificate is of no CA trusted here"),
+            CertificateError::UnknownIssuer => (HandshakeResult::Unknown, "the certificate is of no CA trusted here"),
             CertificateError::BadSignature => {
-                ("unknown_ca", "the certificate names a CA trusted here, but that CA did not sign it")
+                (HandshakeResult::Unknown, "the certificate names a CA trusted here, but that CA did not sign it")
             }
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                ("other", "the certificate is not valid yet: check both clocks")
+                (HandshakeResult::Failed, "the certificate is not valid yet: check both clocks")
             }
             CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-                ("other", "the certificate is not for clients (extended key usage)")
+                (HandshakeResult::Failed, "the certificate is not for clients (extended key usage)")
             }
             _ => return Self::other(e),
         };
@@ -93,8 +93,13 @@ impl Refused {
     }
 
     /// Counts the refusal and writes it to the log, with what the certificate said if one was presented.
-    pub(super) fn report(self, address: SocketAddr, presented: Option<&CertificateDer<'_>>) {
-        metrics::counter!(HANDSHAKES, "result" => self.result).increment(1);
+    pub(super) fn report(
+        self,
+        address: SocketAddr,
+        presented: Option<&CertificateDer<'_>>,
+        metrics: &Metrics,
+    ) {
+        metrics.handshakes.of(self.result).increment(1);
         if self.hung_up {
             return tracing::debug!(peer = %address, reason = self.reason, "connection refused");
         }

@@ -1,0 +1,102 @@
+//! The gRPC face of the gateway: one small handler for each call, over [`Intake`] and [`Dispatch`].
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::Status;
+
+use crate::delivery::Dispatch;
+use crate::directory::Directory;
+use crate::domain::refusal::{Reason, Refusal};
+use crate::intake::Intake;
+use crate::proto::convert;
+
+mod caller;
+mod collect;
+mod cursor;
+mod directory;
+mod exchange;
+mod history;
+mod receipts;
+mod server;
+mod settlements;
+mod streams;
+mod submit;
+mod untyped;
+
+pub use server::{ServerOptions, serve};
+use streams::Streams;
+
+/// What the handlers work with.
+pub struct Api {
+    /// The door.
+    pub intake: Arc<Intake>,
+    /// Delivery and the ledger.
+    pub dispatch: Arc<Dispatch>,
+    /// Who takes part.
+    pub directory: Arc<ArcSwap<Directory>>,
+    /// What the handlers are limited to.
+    pub limits: Limits,
+    /// Payload bytes that may be on their way to the disk, in KiB.
+    pub in_flight_kib: Arc<Semaphore>,
+    /// Open streams per organ.
+    pub streams: Arc<Streams>,
+    /// Tasks that outlive their call by a little: they end before the ledger is closed.
+    pub tasks: TaskTracker,
+    /// The gateway is stopping.
+    pub stop: CancellationToken,
+}
+
+/// The limits an operator sets on calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Largest payload, bytes.
+    pub payload_bytes_max: usize,
+    /// Submissions of one stream read ahead of the oldest not answered.
+    pub stream_window: usize,
+    /// Payload bytes a collector may hold unsettled.
+    pub collect_window_bytes: u64,
+    /// Streams an organ may have open.
+    pub streams_per_organ_max: usize,
+    /// Payload bytes that may be on their way to the disk.
+    pub in_flight_bytes_max: usize,
+}
+
+impl Api {
+    /// The handlers of a gateway.
+    pub fn new(
+        intake: Arc<Intake>,
+        dispatch: Arc<Dispatch>,
+        directory: Arc<ArcSwap<Directory>>,
+        limits: Limits,
+        tasks: TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let kib = (limits.in_flight_bytes_max / 1_024).clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            intake,
+            dispatch,
+            directory,
+            limits,
+            in_flight_kib: Arc::new(Semaphore::new(kib)),
+            streams: Arc::new(Streams::new(limits.streams_per_organ_max)),
+            tasks,
+            stop,
+        }
+    }
+
+    /// A refusal as a status, counted.
+    fn refuse(&self, refusal: &Refusal) -> Status {
+        self.dispatch.metrics.refusals.of(refusal.reason()).increment(1);
+        convert::status(refusal)
+    }
+
+    fn shutting_down() -> Refusal {
+        Refusal::new(Reason::ShuttingDown, "the gateway is stopping")
+            .hint("connect again; what was not settled will be offered again")
+            .retry_after(crate::delivery::LEDGER_RETRY_DELAY)
+    }
+}

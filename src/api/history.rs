@@ -1,0 +1,130 @@
+//! Looking back: one message's story, what an organ sent, what it received.
+
+use super::Api;
+use super::caller::{Caller, Speaker};
+use super::cursor::{self, Log};
+use crate::domain::delivery::DeliveryId;
+use crate::domain::limits::{LIST_PAGE_DEFAULT, LIST_PAGE_MAX};
+use crate::domain::message::MessageId;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::domain::refusal::{Reason, Refusal};
+use crate::intake::{fields, ledger_failed};
+use crate::ledger::{MessageKey, MessageRecord};
+use crate::proto::{convert, v1};
+
+impl Api {
+    /// One message's story, as far as it is the caller's.
+    pub async fn track(&self, caller: Caller, request: v1::TrackRequest) -> Result<v1::TrackResponse, Refusal> {
+        let sender = match (&caller, request.sender.as_str()) {
+            (Caller::Organ(organ), "") => organ.clone(),
+            (_, named) => fields::organ(named, "sender")?,
+        };
+        if request.message_id.is_empty() {
+            return Err(fields::missing("message_id"));
+        }
+        let not_found = || {
+            Refusal::new(Reason::MessageNotFound, "no such message, or it is none of the caller's")
+                .field("message_id")
+                .hint("name the sender and the message id it used; a recipient finds both in the envelope")
+        };
+        // An id that cannot be one was never accepted.
+        let message_id = MessageId::parse(&request.message_id).map_err(|_| not_found())?;
+        let found = self.dispatch.ledger.track(&sender, &message_id).await;
+        let found = found.map_err(|error| ledger_failed(&error))?;
+        let (record, receipts) = found.ok_or_else(not_found)?;
+        self.visible(&caller, &sender, record, receipts).ok_or_else(not_found)
+    }
+
+    fn visible(
+        &self,
+        caller: &Caller,
+        sender: &OrganId,
+        mut record: MessageRecord,
+        mut receipts: Vec<Receipt>,
+    ) -> Option<v1::TrackResponse> {
+        if let Caller::Organ(organ) = caller {
+            let directory = self.directory.load();
+            if !directory.acts_for(organ, sender) {
+                record.deliveries.retain(|delivery| directory.acts_for(organ, &delivery.recipient));
+                receipts.retain(|receipt| {
+                    receipt.delivery.as_ref().is_none_or(|d| directory.acts_for(organ, &d.recipient))
+                });
+                if record.deliveries.is_empty() {
+                    return None;
+                }
+            }
+        }
+        Some(v1::TrackResponse {
+            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+            receipts: receipts.iter().map(convert::receipt).collect(),
+        })
+    }
+
+    /// What an organ sent.
+    pub async fn list_sent(
+        &self,
+        caller: Caller,
+        request: v1::ListSentRequest,
+    ) -> Result<v1::ListSentResponse, Refusal> {
+        let Speaker { organ, .. } = self.speaker(caller, &request.organ, "organ")?;
+        let limit = page_size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX)?;
+        let before = before(Log::Sent, &organ, &request.page_token)?.map(MessageKey);
+        let found = self.dispatch.ledger.sent(&organ, before, limit).await;
+        let found = found.map_err(|error| ledger_failed(&error))?;
+        let last = found.last().filter(|_| found.len() == limit);
+        let next_page_token = last.map(|last| cursor::write(Log::Sent, organ.as_str(), last.key.0));
+        let message = |record: &MessageRecord| v1::SentMessage {
+            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+        };
+        Ok(v1::ListSentResponse {
+            messages: found.iter().map(message).collect(),
+            next_page_token: next_page_token.unwrap_or_default(),
+        })
+    }
+
+    /// What an organ received.
+    pub async fn list_received(
+        &self,
+        caller: Caller,
+        request: v1::ListReceivedRequest,
+    ) -> Result<v1::ListReceivedResponse, Refusal> {
+        let Speaker { organ, .. } = self.speaker(caller, &request.organ, "organ")?;
+        let limit = page_size(request.page_size, LIST_PAGE_DEFAULT, LIST_PAGE_MAX)?;
+        let before = before(Log::Received, &organ, &request.page_token)?.map(DeliveryId);
+        let found = self.dispatch.ledger.received(&organ, before, request.open_only, limit).await;
+        let found = found.map_err(|error| ledger_failed(&error))?;
+        let last = found.last().filter(|_| found.len() == limit).and_then(|last| last.deliveries.first());
+        let next_page_token = last.map(|last| cursor::write(Log::Received, organ.as_str(), last.id.0));
+        let message = |record: &MessageRecord| {
+            let delivery = record.deliveries.first();
+            v1::ReceivedMessage {
+                envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+                delivery: delivery.map(convert::delivery_status),
+                end_time: delivery.and_then(|d| d.ended_at).map(convert::timestamp),
+            }
+        };
+        Ok(v1::ListReceivedResponse {
+            messages: found.iter().map(message).collect(),
+            next_page_token: next_page_token.unwrap_or_default(),
+        })
+    }
+}
+
+/// The size of a page.
+pub fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Refusal> {
+    match asked {
+        0 => Ok(default as usize),
+        1.. if asked <= max => Ok(asked as usize),
+        _ => Err(Refusal::new(Reason::InvalidField, format!("{asked} is more than {max}"))
+            .field("page_size")
+            .hint(format!("1 to {max}, or 0 for {default}"))),
+    }
+}
+
+fn before(log: Log, organ: &OrganId, token: &str) -> Result<Option<u64>, Refusal> {
+    let place = cursor::read(log, organ.as_str(), token, "page_token")?;
+    place.map(|place| place.parse().map_err(|_| cursor::invalid("page_token"))).transpose()
+}

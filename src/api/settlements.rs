@@ -1,0 +1,70 @@
+//! Settlements as callers write them.
+
+use crate::delivery::{SettleAnswer, Settlement, WrittenSettlement};
+use crate::domain::delivery::{DeliveryId, Lease, Outcome};
+use crate::domain::limits::{REASON_CHARS_MAX, SETTLEMENTS_MAX};
+use crate::domain::refusal::{Reason, Refusal};
+use crate::intake::fields;
+use crate::proto::{convert, v1};
+
+/// Reads a batch; each settlement that cannot be understood is refused by itself, a batch that is none as a whole.
+pub fn read(settlements: Vec<v1::Settlement>) -> Result<Vec<WrittenSettlement>, Refusal> {
+    if settlements.is_empty() {
+        return Err(fields::missing("settlements"));
+    }
+    if settlements.len() > SETTLEMENTS_MAX {
+        return Err(Refusal::new(
+            Reason::InvalidField,
+            format!("{} settlements; at most {SETTLEMENTS_MAX} at a time", settlements.len()),
+        )
+        .field("settlements")
+        .hint("send them in several messages"));
+    }
+    Ok(settlements.into_iter().map(|written| (written.delivery_id.clone(), read_one(written))).collect())
+}
+
+fn read_one(written: v1::Settlement) -> Result<Settlement, Refusal> {
+    let delivery = parsed(&written.delivery_id, DeliveryId::parse, "delivery_id")?;
+    let lease = parsed(&written.lease, Lease::parse, "lease")?;
+    let outcome = match written.outcome.ok_or_else(|| fields::missing("outcome"))? {
+        v1::settlement::Outcome::Delivered(_) => Outcome::Delivered,
+        v1::settlement::Outcome::Rejected(v1::Rejected { reason }) => {
+            fields::required(&reason, REASON_CHARS_MAX, "rejected.reason")?;
+            Outcome::Rejected { reason }
+        }
+        v1::settlement::Outcome::Deferred(v1::Deferred { reason, retry_time }) => {
+            fields::required(&reason, REASON_CHARS_MAX, "deferred.reason")?;
+            let time = |time| {
+                convert::time_of(&time).ok_or_else(|| {
+                    Refusal::new(Reason::InvalidField, "retry_time is not a time")
+                        .field("deferred.retry_time")
+                        .hint("nanos are 0 to 999,999,999")
+                })
+            };
+            Outcome::Deferred { reason, retry_at: retry_time.map(time).transpose()? }
+        }
+    };
+    Ok(Settlement { delivery, lease, outcome })
+}
+
+fn parsed<T>(text: &str, parse: fn(&str) -> Option<T>, path: &str) -> Result<T, Refusal> {
+    if text.is_empty() {
+        return Err(fields::missing(path));
+    }
+    parse(text).ok_or_else(|| {
+        Refusal::new(Reason::InvalidField, format!("not a {path} this gateway gave"))
+            .field(path)
+            .hint("give it back as it came with the delivery")
+    })
+}
+
+/// The answers as callers read them.
+pub fn results(answers: Vec<SettleAnswer>) -> Vec<v1::SettleResult> {
+    let result = |(delivery_id, result): SettleAnswer| match result {
+        Ok(state) => v1::SettleResult { delivery_id, state: convert::state(state).into(), refusal: None },
+        Err(refusal) => {
+            v1::SettleResult { delivery_id, state: 0, refusal: Some(convert::refusal(&refusal)) }
+        }
+    };
+    answers.into_iter().map(result).collect()
+}
