@@ -1,3 +1,4 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
 pub mod domain;
+pub mod edxml;
