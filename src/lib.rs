@@ -6,6 +6,7 @@ pub mod config;
 pub mod delivery;
 pub mod directory;
 pub mod domain;
+pub mod edxml;
 pub mod identity;
 pub mod intake;
 pub mod ledger;

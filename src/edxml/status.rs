@@ -1,0 +1,111 @@
+//! A status message: what a recipient, or the sender who recalls, says of a document.
+
+use time::OffsetDateTime;
+
+use super::fields::Fields;
+use super::parts::{Party, ResponseFor, Staff};
+use super::refusals::{invalid, missing};
+use crate::domain::limits::REASON_CHARS_MAX;
+use crate::domain::organ_id::OrganId;
+use crate::domain::refusal::Refusal;
+
+/// A status message. It has no recipients of its own; it goes to [`Status::recipient`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Who reports.
+    pub from: Party,
+    /// The document reported about; organ, code and document id are there.
+    pub response_for: ResponseFor,
+    /// `StaffInfo`.
+    pub staff: Option<Staff>,
+    /// `StatusCode`.
+    pub code: StatusCode,
+    /// `Description`: the reason, where the code wants one.
+    pub description: Option<String>,
+    /// `Timestamp`, at +07:00 unless the sender wrote another offset.
+    pub time: Option<OffsetDateTime>,
+}
+
+impl Status {
+    /// The organ it goes to: the one that sent the document.
+    pub fn recipient(&self) -> &OrganId {
+        self.response_for.organ.as_ref().expect("a status without ResponseFor.OrganId is refused when read")
+    }
+
+    pub(super) fn read(message: &Fields<'_>) -> Result<Self, Refusal> {
+        if message.count("To") > 0 {
+            return Err(invalid(
+                &message.path_of("To"),
+                "a status message goes to ResponseFor.OrganId; leave To out",
+            ));
+        }
+        let from = Party::sender(message)?;
+        let subject =
+            message.one("ResponseFor")?.ok_or_else(|| missing(&message.path_of("ResponseFor.OrganId")))?;
+        let response_for = ResponseFor::read(&subject)?;
+        let required = [
+            ("OrganId", response_for.organ.is_some()),
+            ("Code", response_for.code.is_some()),
+            ("DocumentId", response_for.document_id.is_some()),
+        ];
+        if let Some((name, _)) = required.into_iter().find(|(_, present)| !present) {
+            return Err(missing(&subject.path_of(name)));
+        }
+        let hint = "the status codes are 01 to 06, 13, 15 and 16";
+        let code = message.code("StatusCode", StatusCode::from_number, hint)?;
+        let code = code.ok_or_else(|| missing(&message.path_of("StatusCode")))?;
+        let description = message.public_text("Description", REASON_CHARS_MAX)?;
+        if code == StatusCode::Refused && description.is_none() {
+            return Err(missing(&message.path_of("Description")).hint("a refusal needs its reason"));
+        }
+        Ok(Self {
+            from,
+            response_for,
+            staff: message.one("StaffInfo")?.map(|staff| Staff::read(&staff)).transpose()?,
+            code,
+            description,
+            time: message.moment("Timestamp")?,
+        })
+    }
+}
+
+/// The business statuses of the standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StatusCode {
+    /// 01, đã đến: reached the system, no clerk has acted.
+    Arrived,
+    /// 02, từ chối tiếp nhận: refused, with a reason.
+    Refused,
+    /// 03, đã tiếp nhận: accepted and registered.
+    Accepted,
+    /// 04, phân công: assigned.
+    Assigned,
+    /// 05, đang xử lý: in process.
+    InProcess,
+    /// 06, hoàn thành: done.
+    Done,
+    /// 13, lấy lại: the sender asks for the document back.
+    RecallAsked,
+    /// 15, đồng ý cập nhật/lấy lại: agrees to an update or recall.
+    ChangeAgreed,
+    /// 16, từ chối cập nhật/lấy lại: refuses an update or recall.
+    ChangeRefused,
+}
+
+impl StatusCode {
+    /// By its number, 3 for `03`.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Arrived,
+            2 => Self::Refused,
+            3 => Self::Accepted,
+            4 => Self::Assigned,
+            5 => Self::InProcess,
+            6 => Self::Done,
+            13 => Self::RecallAsked,
+            15 => Self::ChangeAgreed,
+            16 => Self::ChangeRefused,
+            _ => return None,
+        })
+    }
+}
