@@ -218,3 +218,77 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    const PROTO: &str = include_str!("../../proto/truc/v1/errors.proto");
+
+    fn grpc_code(class: Class) -> &'static str {
+        match class {
+            Class::Invalid => "INVALID_ARGUMENT",
+            Class::TooLarge => "OUT_OF_RANGE",
+            Class::Unauthenticated => "UNAUTHENTICATED",
+            Class::Denied => "PERMISSION_DENIED",
+            Class::NotFound => "NOT_FOUND",
+            Class::Conflict => "ALREADY_EXISTS",
+            Class::Precondition => "FAILED_PRECONDITION",
+            Class::Aborted => "ABORTED",
+            Class::Exhausted => "RESOURCE_EXHAUSTED",
+            Class::Unsupported => "UNIMPLEMENTED",
+            Class::Unavailable => "UNAVAILABLE",
+            Class::Internal => "INTERNAL",
+        }
+    }
+
+    fn pages() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/errors")
+    }
+
+    #[test]
+    fn the_contract_lists_exactly_these_reasons_and_their_codes() {
+        let mut comment = "";
+        let mut listed = Vec::new();
+        for line in PROTO.lines().map(str::trim) {
+            if let Some(text) = line.strip_prefix("// ") {
+                comment = text;
+            } else if let Some(value) = line.strip_prefix("ERROR_REASON_") {
+                let name = value.split(' ').next().unwrap();
+                listed.push((name, comment.split('.').next().unwrap()));
+            }
+        }
+        assert_eq!(listed.remove(0).0, "UNSPECIFIED");
+        let ours: Vec<_> = Reason::ALL.iter().map(|r| (r.as_str(), grpc_code(r.class()))).collect();
+        assert_eq!(listed, ours);
+    }
+
+    #[test]
+    fn every_reason_has_a_page_in_both_languages() {
+        let index = std::fs::read_to_string(pages().join("README.md")).unwrap();
+        for reason in Reason::ALL {
+            let (name, code) = (reason.as_str(), grpc_code(reason.class()));
+            let page = std::fs::read_to_string(pages().join(format!("{name}.md"))).expect(name);
+            assert!(page.starts_with(&format!("# {name}\n")), "{name}");
+            let vietnamese = page.find("\n## Tiếng Việt\n").expect(name);
+            let english = page.find("\n## English\n").expect(name);
+            assert!(vietnamese < english, "{name}");
+            assert!(page.contains(&format!("gRPC: `{code}`")), "{name} comes with {code}");
+            let json = page.split("```json").nth(1).and_then(|rest| rest.split("```").next()).expect(name);
+            let example: serde_json::Value = serde_json::from_str(json).expect(name);
+            assert_eq!(example[0]["reason"], name);
+            assert_eq!(example[0]["domain"], "truc");
+            assert!(index.contains(&format!("| [{name}]({name}.md) | `{code}` |")), "{name} in the index");
+        }
+    }
+
+    #[test]
+    fn no_page_is_left_of_a_reason_that_is_gone() {
+        let files = std::fs::read_dir(pages()).unwrap();
+        let found: BTreeSet<_> = files.map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+        let pages = Reason::ALL.iter().map(|reason| format!("{}.md", reason.as_str()));
+        assert_eq!(found, pages.chain(["README.md".to_owned()]).collect());
+    }
+}
