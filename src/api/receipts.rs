@@ -10,7 +10,7 @@ use tonic::Status;
 use super::caller::{Caller, Speaker};
 use super::cursor::{self, Log};
 use super::streams::OpenStream;
-use super::{Api, caller};
+use super::Api;
 use crate::domain::limits::RECEIPTS_PAGE_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -31,8 +31,8 @@ impl Api {
         caller: Caller,
         request: v1::WatchReceiptsRequest,
     ) -> Result<Responses, Refusal> {
-        let caller::Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
-        let after = self.receipts_cursor(&Speaker { by: by.clone(), organ: organ.clone() }, &request.cursor).await?;
+        let Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
+        let after = self.receipts_cursor(&organ, &request.cursor).await?;
         let open = self.streams.open(&by)?;
         let (out, pages) = mpsc::channel(OUT_MAX);
         let tasks = self.tasks.clone();
@@ -40,8 +40,7 @@ impl Api {
         Ok(ReceiverStream::new(pages).boxed())
     }
 
-    async fn receipts_cursor(&self, speaker: &Speaker, given: &str) -> Result<u64, Refusal> {
-        let organ = &speaker.organ;
+    async fn receipts_cursor(&self, organ: &OrganId, given: &str) -> Result<u64, Refusal> {
         let Some(place) = cursor::read(Log::Receipts, organ.as_str(), given, "cursor")? else { return Ok(0) };
         let after: u64 = place.parse().map_err(|_| cursor::invalid("cursor"))?;
         // The receipt it stands after has to be there.

@@ -171,12 +171,12 @@ impl Collector {
             bytes += offered.message.payload.len();
             batch.push(offered);
             if bytes >= MESSAGE_BYTES {
-                self.send(Handed::Deliveries(std::mem::take(&mut batch))).await;
+                send(&self.out, Handed::Deliveries(std::mem::take(&mut batch))).await;
                 bytes = 0;
             }
         }
         if !batch.is_empty() {
-            self.send(Handed::Deliveries(batch)).await;
+            send(&self.out, Handed::Deliveries(batch)).await;
         }
     }
 
@@ -205,7 +205,7 @@ impl Collector {
                 self.held_bytes -= held.bytes;
             }
         }
-        self.send(Handed::Settled(answers)).await;
+        send(&self.out, Handed::Settled(answers)).await;
     }
 
     async fn finish_settling(&mut self) -> Result<(), ledger::Error> {
@@ -213,11 +213,6 @@ impl Collector {
             self.settled(answers.await?).await;
         }
         Ok(())
-    }
-
-    async fn send(&self, handed: Handed) {
-        // A receiver that is gone ends the collector at its next turn.
-        let _gone = self.out.send(Ok(handed)).await.is_err();
     }
 
     fn first_lease_end(&self) -> Duration {
@@ -280,6 +275,11 @@ impl Collector {
             let _failed = pending.await.is_err();
         }
     }
+}
+
+async fn send(out: &Out, handed: Handed) {
+    // A receiver that is gone ends the collector at its next turn.
+    let _gone = out.send(Ok(handed)).await.is_err();
 }
 
 impl Dispatch {

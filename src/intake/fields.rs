@@ -20,7 +20,8 @@ pub fn bounded(text: &str, chars_max: usize, path: &str) -> Result<(), Refusal> 
     if text.len() > chars_max && text.chars().count() > chars_max {
         return Err(Refusal::new(Reason::FieldTooLong, format!("longer than {chars_max} characters"))
             .field(path)
-            .fact("characters_max", chars_max)
+            .fact("limit", chars_max)
+            .fact("length", text.chars().count())
             .hint("shorten it"));
     }
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {

@@ -28,7 +28,7 @@ pub fn resolve(
             format!("{} recipients; a message has at most {RECIPIENTS_MAX}", named.len()),
         )
         .field(path(RECIPIENTS_MAX))
-        .fact("recipients_max", RECIPIENTS_MAX)
+        .fact("limit", RECIPIENTS_MAX)
         .hint("submit it several times, each time with other recipients and another message id"));
     }
     let mut seen: HashMap<OrganId, &OrganId> = HashMap::with_capacity(named.len());
@@ -80,7 +80,7 @@ fn duplicate(earlier: &OrganId, written: &OrganId, recipient: &OrganId) -> Refus
         false => format!("{earlier} and {written} are both {recipient} today"),
     };
     Refusal::new(Reason::DuplicateRecipient, message)
-        .fact("recipient", recipient)
+        .fact("organ", recipient)
         .hint("name each recipient once; one document reaches an organ once")
 }
 
