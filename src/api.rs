@@ -27,7 +27,7 @@ mod streams;
 mod submit;
 mod untyped;
 
-pub use server::{ServerOptions, serve};
+pub use server::{ServeError, ServerOptions, serve};
 use streams::Streams;
 
 /// What the handlers work with.

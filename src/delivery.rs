@@ -145,7 +145,13 @@ impl Dispatch {
         settled.collect()
     }
 
-    fn offers(&self, organ: &OrganId, taken: &[ledger::Ready], event: &Event, at: Timestamp) -> Vec<StepRequest> {
+    fn offers(
+        &self,
+        organ: &OrganId,
+        taken: &[ledger::Ready],
+        event: &Event,
+        at: Timestamp,
+    ) -> Vec<StepRequest> {
         let offer = |ready: &ledger::Ready| StepRequest {
             delivery: ready.delivery,
             recipient: Some(organ.clone()),

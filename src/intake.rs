@@ -72,7 +72,8 @@ impl Intake {
         check_hash(&submission, &content)?;
         let message_id = message_id(&submission, &content)?;
         let expires_at = self.expiry(submission.expire_time.as_ref(), at)?;
-        let addressees = recipients::resolve(&directory, &content.recipients, content.recipients_path, today)?;
+        let addressees =
+            recipients::resolve(&directory, &content.recipients, content.recipients_path, today)?;
         let content_hash = content_hash(&sender, &content);
         let Content { header, format, media_type, payload, payload_hash, urgency, .. } = content;
         let message = Message {
@@ -236,14 +237,13 @@ pub fn accept_refused(refused: &AcceptRefused) -> Refusal {
         .field("submission.message_id")
         .fact("accepted_content_sha256", accepted)
         .hint("give new content a new message id; to repeat a submission, send exactly what was sent"),
-        AcceptRefused::MailboxFull { organ, open } => Refusal::new(
-            Reason::MailboxFull,
-            format!("the mailbox of {organ} is full"),
-        )
-        .fact("organ", organ)
-        .fact("open_deliveries", open)
-        .hint("the recipient has to collect first; submit again later, nothing was stored")
-        .retry_after(MAILBOX_RETRY_DELAY),
+        AcceptRefused::MailboxFull { organ, open } => {
+            Refusal::new(Reason::MailboxFull, format!("the mailbox of {organ} is full"))
+                .fact("organ", organ)
+                .fact("open_deliveries", open)
+                .hint("the recipient has to collect first; submit again later, nothing was stored")
+                .retry_after(MAILBOX_RETRY_DELAY)
+        }
     }
 }
 

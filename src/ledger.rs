@@ -242,6 +242,8 @@ pub struct Tally {
     pub open: Vec<(State, u64)>,
     /// When the oldest message with an open delivery was accepted.
     pub oldest_open: Option<Timestamp>,
+    /// When the newest message was accepted.
+    pub newest: Option<Timestamp>,
 }
 
 /// The ledger cannot do its work now; the cause is in the log.
@@ -299,7 +301,10 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>>;
 
     /// Messages with their payloads. A key that is not there is left out.
-    fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>>;
+    fn messages(
+        &self,
+        keys: Vec<MessageKey>,
+    ) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>>;
 
     /// Deliveries due at `now`, the longest due first, at most `limit`.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>>;

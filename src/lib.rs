@@ -1,7 +1,9 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
 pub mod api;
+pub mod app;
 pub mod broker;
+pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod directory;

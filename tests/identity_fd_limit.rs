@@ -13,8 +13,8 @@ use truc::domain::time::{Clock, SystemClock};
 use truc::identity::accept::{AcceptLimits, Acceptor};
 use truc::identity::client::{ClientFiles, ClientTls, connect};
 use truc::identity::pki::{Ca, Existing, Subject, Validity};
-use truc::metrics::Metrics;
 use truc::identity::tls::{ServerTls, TlsFiles};
+use truc::metrics::Metrics;
 
 #[tokio::test]
 async fn accepting_goes_on_after_the_descriptors_ran_out() {
@@ -27,7 +27,8 @@ async fn accepting_goes_on_after_the_descriptors_ran_out() {
     let client_ca = ca.certificate_path();
     let files =
         TlsFiles { certificate: server.certificate, key: server.key, client_ca, crls: vec![], tls12: false };
-    let tls = Arc::new(ServerTls::load(files, Arc::new(SystemClock), Arc::new(Metrics::unobserved())).unwrap());
+    let tls =
+        Arc::new(ServerTls::load(files, Arc::new(SystemClock), Arc::new(Metrics::unobserved())).unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut incoming = Acceptor::new(tls, AcceptLimits::default()).incoming(listener);

@@ -45,8 +45,10 @@ impl Caller {
     pub fn organ(self) -> Result<OrganId, Refusal> {
         match self {
             Self::Organ(organ) => Ok(organ),
-            Self::Operator => Err(Refusal::new(Reason::OperatorNotAllowed, "an operator exchanges no documents")
-                .hint("use the certificate of an organ")),
+            Self::Operator => {
+                Err(Refusal::new(Reason::OperatorNotAllowed, "an operator exchanges no documents")
+                    .hint("use the certificate of an organ"))
+            }
         }
     }
 }

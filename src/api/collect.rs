@@ -118,7 +118,11 @@ impl Api {
     }
 
     /// Leases what is ready.
-    pub async fn fetch(&self, caller: Caller, request: v1::FetchRequest) -> Result<v1::FetchResponse, Refusal> {
+    pub async fn fetch(
+        &self,
+        caller: Caller,
+        request: v1::FetchRequest,
+    ) -> Result<v1::FetchResponse, Refusal> {
         let Speaker { organ, .. } = self.speaker(caller, &request.organ, "organ")?;
         let limit = counted(request.max_deliveries, FETCH_DEFAULT, FETCH_MAX, "max_deliveries")?;
         let lease = lease(request.lease.as_ref(), "lease")?;
@@ -138,7 +142,11 @@ impl Api {
     }
 
     /// Settles what was fetched.
-    pub async fn settle(&self, caller: Caller, request: v1::SettleRequest) -> Result<v1::SettleResponse, Refusal> {
+    pub async fn settle(
+        &self,
+        caller: Caller,
+        request: v1::SettleRequest,
+    ) -> Result<v1::SettleResponse, Refusal> {
         let Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
         let written = settlements::read(request.settlements)?;
         let answers = self.dispatch.settle(&organ, &by, written).await;
@@ -176,9 +184,11 @@ fn bounded(
     let Some(asked) = asked else { return Ok(default) };
     let (min, max) = (Duration::from_secs(*seconds.start()), Duration::from_secs(*seconds.end()));
     convert::duration_of(asked).filter(|asked| (min..=max).contains(asked)).ok_or_else(|| {
-        Refusal::new(Reason::InvalidField, "a duration out of its bounds")
-            .field(path)
-            .hint(format!("{} to {} seconds", seconds.start(), seconds.end()))
+        Refusal::new(Reason::InvalidField, "a duration out of its bounds").field(path).hint(format!(
+            "{} to {} seconds",
+            seconds.start(),
+            seconds.end()
+        ))
     })
 }
 

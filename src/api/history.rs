@@ -15,7 +15,11 @@ use crate::proto::{convert, v1};
 
 impl Api {
     /// One message's story, as far as it is the caller's.
-    pub async fn track(&self, caller: Caller, request: v1::TrackRequest) -> Result<v1::TrackResponse, Refusal> {
+    pub async fn track(
+        &self,
+        caller: Caller,
+        request: v1::TrackRequest,
+    ) -> Result<v1::TrackResponse, Refusal> {
         let sender = match (&caller, request.sender.as_str()) {
             (Caller::Organ(organ), "") => organ.clone(),
             (_, named) => fields::organ(named, "sender")?,

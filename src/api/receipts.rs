@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::Api;
 use super::caller::{Caller, Speaker};
 use super::cursor::{self, Log};
 use super::streams::OpenStream;
-use super::Api;
 use crate::domain::limits::RECEIPTS_PAGE_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;

@@ -62,9 +62,7 @@ fn parsed<T>(text: &str, parse: fn(&str) -> Option<T>, path: &str) -> Result<T, 
 pub fn results(answers: Vec<SettleAnswer>) -> Vec<v1::SettleResult> {
     let result = |(delivery_id, result): SettleAnswer| match result {
         Ok(state) => v1::SettleResult { delivery_id, state: convert::state(state).into(), refusal: None },
-        Err(refusal) => {
-            v1::SettleResult { delivery_id, state: 0, refusal: Some(convert::refusal(&refusal)) }
-        }
+        Err(refusal) => v1::SettleResult { delivery_id, state: 0, refusal: Some(convert::refusal(&refusal)) },
     };
     answers.into_iter().map(result).collect()
 }

@@ -35,7 +35,11 @@ struct Batch {
 
 impl Api {
     /// One message.
-    pub async fn submit(&self, caller: OrganId, submission: Option<v1::Submission>) -> Result<v1::Acceptance, Refusal> {
+    pub async fn submit(
+        &self,
+        caller: OrganId,
+        submission: Option<v1::Submission>,
+    ) -> Result<v1::Acceptance, Refusal> {
         let batch = self.hand_over(&caller, vec![submission], None).await;
         let mut results = self.answer(batch).await;
         let (_, result) = results.pop().expect("one submission has one result");
@@ -146,7 +150,11 @@ impl Api {
         })
     }
 
-    async fn judge(&self, caller: &OrganId, submission: Option<v1::Submission>) -> Result<Acceptance, Refusal> {
+    async fn judge(
+        &self,
+        caller: &OrganId,
+        submission: Option<v1::Submission>,
+    ) -> Result<Acceptance, Refusal> {
         let Some(submission) = submission else { return Err(fields::missing("submission")) };
         if payload_bytes(Some(&submission)) <= JUDGE_ASIDE_BYTES {
             return self.intake.judge(caller, submission);

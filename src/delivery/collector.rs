@@ -181,8 +181,7 @@ impl Collector {
     }
 
     async fn settle(&mut self, written: Vec<WrittenSettlement>) -> Result<(), ledger::Error> {
-        let (batch, requests) =
-            self.dispatch.settle_requests(&self.options.organ, &self.options.by, written);
+        let (batch, requests) = self.dispatch.settle_requests(&self.options.organ, &self.options.by, written);
         let pending = match requests.is_empty() {
             true => None,
             false => Some(self.dispatch.ledger.step(requests).await?),
@@ -229,10 +228,16 @@ impl Collector {
         if stalled != self.stalled {
             self.stalled = stalled;
             let gauge = &self.dispatch.metrics.collectors_stalled;
-            if stalled { gauge.increment(1.0) } else { gauge.decrement(1.0) }
+            if stalled {
+                gauge.increment(1.0)
+            } else {
+                gauge.decrement(1.0)
+            }
             let organ = &self.options.organ;
             match stalled {
-                true => tracing::warn!(%organ, "a collector holds a full window past its leases; it gets nothing more"),
+                true => {
+                    tracing::warn!(%organ, "a collector holds a full window past its leases; it gets nothing more")
+                }
                 false => tracing::info!(%organ, "a collector settles again"),
             }
         }

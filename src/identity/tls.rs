@@ -22,10 +22,10 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use super::error::Error;
 use super::files::{self, Half};
 use super::live::Live;
-use crate::metrics::Metrics;
 pub use super::live::Rechecked;
 use crate::domain::message::Hash;
 use crate::domain::time::{Clock, Timestamp};
+use crate::metrics::Metrics;
 pub(super) use verifier::witnessed;
 
 /// Where a listener's certificates are. Every path is read again by [`ServerTls::reload`].
@@ -67,7 +67,14 @@ impl ServerTls {
         let loaded = build(&files, Contents::read(&files)?, &clock)?;
         loaded.warn_of_expired_crls(clock.now());
         let current = ArcSwap::from_pointee(loaded);
-        Ok(Self { files, clock, current, reloading: Mutex::new(()), live: Arc::new(Live::new(metrics.connections.clone())), metrics })
+        Ok(Self {
+            files,
+            clock,
+            current,
+            reloading: Mutex::new(()),
+            live: Arc::new(Live::new(metrics.connections.clone())),
+            metrics,
+        })
     }
 
     /// Loads the files again and uses what they hold for every handshake from now on; closes the open connections

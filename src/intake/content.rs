@@ -150,23 +150,29 @@ fn check_secrecy(header: &v1::DocumentHeader) -> Result<(), Refusal> {
             .field(format!("{HEADER}.secrecy"))
             .hint("see enum Secrecy in document.proto")
     })?;
-    let texts =
-        [("subject", &header.subject), ("content", &header.content), ("document_type", &header.document_type)];
+    let texts = [
+        ("subject", &header.subject),
+        ("content", &header.content),
+        ("document_type", &header.document_type),
+    ];
     let marked = match level {
-        v1::Secrecy::Unspecified | v1::Secrecy::None => texts
-            .iter()
-            .find_map(|(name, text)| Some((*name, edxml::secrecy_marking(text)?))),
+        v1::Secrecy::Unspecified | v1::Secrecy::None => {
+            texts.iter().find_map(|(name, text)| Some((*name, edxml::secrecy_marking(text)?)))
+        }
         v1::Secrecy::Confidential => Some(("secrecy", "Mật")),
         v1::Secrecy::Secret => Some(("secrecy", "Tối mật")),
         v1::Secrecy::TopSecret => Some(("secrecy", "Tuyệt mật")),
     };
     match marked {
         None => Ok(()),
-        Some((field, level)) => {
-            Err(Refusal::new(Reason::StateSecret, format!("the document is marked {level}"))
-                .field(format!("{HEADER}.{field}"))
-                .hint("this network must not carry state secrets (QĐ 28/2018/QĐ-TTg, Art. 1(2)); nothing was stored"))
-        }
+        Some((field, level)) => Err(Refusal::new(
+            Reason::StateSecret,
+            format!("the document is marked {level}"),
+        )
+        .field(format!("{HEADER}.{field}"))
+        .hint(
+            "this network must not carry state secrets (QĐ 28/2018/QĐ-TTg, Art. 1(2)); nothing was stored",
+        )),
     }
 }
 

@@ -34,7 +34,8 @@ pub fn resolve(
     let mut seen: HashMap<OrganId, &OrganId> = HashMap::with_capacity(named.len());
     let mut addressees = Vec::with_capacity(named.len());
     for (place, written) in named.iter().enumerate() {
-        let addressee = resolve_one(directory, written, today).map_err(|refusal| refusal.field(path(place)))?;
+        let addressee =
+            resolve_one(directory, written, today).map_err(|refusal| refusal.field(path(place)))?;
         if let Some(earlier) = seen.insert(addressee.recipient.clone(), written) {
             return Err(duplicate(earlier, written, &addressee.recipient).field(path(place)));
         }

@@ -73,7 +73,9 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// It was written by a later version.
-    #[error("the ledger {path} has schema version {found}, this program knows up to {known}; use the newer program")]
+    #[error(
+        "the ledger {path} has schema version {found}, this program knows up to {known}; use the newer program"
+    )]
     TooNew {
         /// The file.
         path: PathBuf,

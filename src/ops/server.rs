@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use futures_util::future::BoxFuture;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
 
@@ -24,17 +25,27 @@ pub struct Server {
     listener: TcpListener,
     exposition: PrometheusHandle,
     readiness: Arc<Readiness>,
+    refresh: Refresh,
 }
 
+/// Brings the figures up to date that are looked up only when they are asked for.
+type Refresh = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
+
 impl Server {
-    /// Takes the port.
-    pub async fn bind(
+    /// Takes the port. `refresh` is run before each answer of `/metrics`.
+    pub async fn bind<F, A>(
         listen: SocketAddr,
         exposition: PrometheusHandle,
         readiness: Readiness,
-    ) -> io::Result<Self> {
+        refresh: F,
+    ) -> io::Result<Self>
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = ()> + Send + 'static,
+    {
         let listener = TcpListener::bind(listen).await?;
-        Ok(Self { listener, exposition, readiness: Arc::new(readiness) })
+        let refresh: Refresh = Arc::new(move || Box::pin(refresh()));
+        Ok(Self { listener, exposition, readiness: Arc::new(readiness), refresh })
     }
 
     /// Where it listens; tells the port when port 0 was asked for.
@@ -48,7 +59,7 @@ impl Server {
         let router = Router::new()
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(readyz).with_state(self.readiness))
-            .route("/metrics", get(metrics).with_state(self.exposition));
+            .route("/metrics", get(metrics).with_state((self.exposition, self.refresh)));
         let serving = axum::serve(self.listener, router).with_graceful_shutdown(stop);
         tokio::select! {
             ended = serving.into_future() => ended,
@@ -65,7 +76,8 @@ async fn upkeep(exposition: PrometheusHandle) -> Infallible {
     }
 }
 
-async fn metrics(State(exposition): State<PrometheusHandle>) -> Response {
+async fn metrics(State((exposition, refresh)): State<(PrometheusHandle, Refresh)>) -> Response {
+    refresh().await;
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], exposition.render())
         .into_response()
 }
@@ -107,7 +119,8 @@ mod tests {
             let loaded = seen.load(Ordering::Relaxed);
             async move { if loaded { Ok(()) } else { Err("no key loaded".to_owned()) } }
         });
-        let server = Server::bind(([127, 0, 0, 1], 0).into(), exposition, readiness).await.unwrap();
+        let server =
+            Server::bind(([127, 0, 0, 1], 0).into(), exposition, readiness, async || ()).await.unwrap();
         let address = server.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let running = tokio::spawn(server.run(async { stopped.await.unwrap() }));

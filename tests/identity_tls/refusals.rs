@@ -8,10 +8,10 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use truc::domain::time::{Clock, SystemClock, Timestamp};
+use truc::identity::Error;
 use truc::identity::accept::AcceptLimits;
 use truc::identity::pki::{Ca, Existing, Revoke, Subject, Validity};
 use truc::identity::tls::ServerTls;
-use truc::identity::Error;
 
 use crate::support::{Caller, DAY, Door, Journal, greet, until, within_patience};
 
@@ -80,11 +80,7 @@ async fn each_wrong_caller_is_refused_and_counted_and_the_right_ones_are_known()
     until(|| metrics.render().contains("\ntruc_connections 1\n")).await;
     drop(line);
     until(|| metrics.render().contains("\ntruc_connections 0\n")).await;
-    assert!(
-        metrics.render().contains("# HELP truc_handshakes_total TLS handshakes"),
-        "{}",
-        metrics.render()
-    );
+    assert!(metrics.render().contains("# HELP truc_handshakes_total TLS handshakes"), "{}", metrics.render());
 }
 
 #[tokio::test]
@@ -147,7 +143,9 @@ async fn wrong_files_are_told_apart() {
     let load = |change: &dyn Fn(&mut truc::identity::tls::TlsFiles)| {
         let mut files = door.files.clone();
         change(&mut files);
-        ServerTls::load(files, Arc::clone(&door.clock) as Arc<dyn Clock>, Arc::clone(&door.metrics)).map(|_| ()).unwrap_err()
+        ServerTls::load(files, Arc::clone(&door.clock) as Arc<dyn Clock>, Arc::clone(&door.metrics))
+            .map(|_| ())
+            .unwrap_err()
     };
     let h49 = door.organ("H49");
     let mismatch = load(&|files| files.key = h49.key.clone());

@@ -23,8 +23,8 @@ use truc::domain::time::{Clock, SystemClock, Timestamp};
 use truc::identity::accept::{AcceptLimits, Acceptor, Incoming};
 use truc::identity::client::ClientFiles;
 use truc::identity::pki::{Ca, Existing, Issued, Subject, Validity};
-use truc::metrics::Metrics;
 use truc::identity::tls::{ServerTls, TlsFiles};
+use truc::metrics::Metrics;
 
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -87,7 +87,14 @@ impl Door {
     }
 
     pub fn tls(&self) -> Arc<ServerTls> {
-        Arc::new(ServerTls::load(self.files.clone(), Arc::clone(&self.clock) as Arc<dyn Clock>, Arc::clone(&self.metrics)).unwrap())
+        Arc::new(
+            ServerTls::load(
+                self.files.clone(),
+                Arc::clone(&self.clock) as Arc<dyn Clock>,
+                Arc::clone(&self.metrics),
+            )
+            .unwrap(),
+        )
     }
 
     pub fn caller(&self, issued: &Issued) -> Caller {

@@ -77,10 +77,13 @@ impl Refused {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
                 (HandshakeResult::Expired, "the certificate has expired")
             }
-            CertificateError::UnknownIssuer => (HandshakeResult::Unknown, "the certificate is of no CA trusted here"),
-            CertificateError::BadSignature => {
-                (HandshakeResult::Unknown, "the certificate names a CA trusted here, but that CA did not sign it")
+            CertificateError::UnknownIssuer => {
+                (HandshakeResult::Unknown, "the certificate is of no CA trusted here")
             }
+            CertificateError::BadSignature => (
+                HandshakeResult::Unknown,
+                "the certificate names a CA trusted here, but that CA did not sign it",
+            ),
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 (HandshakeResult::Failed, "the certificate is not valid yet: check both clocks")
             }

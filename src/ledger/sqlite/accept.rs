@@ -53,9 +53,8 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
 
 fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
     recipients.iter().map(|organ| book.accounts.account(*organ)).find_map(|account| {
-        (account.open_deliveries >= book.options.mailbox_deliveries_max).then(|| {
-            AcceptRefused::MailboxFull { organ: account.id.clone(), open: account.open_deliveries }
-        })
+        (account.open_deliveries >= book.options.mailbox_deliveries_max)
+            .then(|| AcceptRefused::MailboxFull { organ: account.id.clone(), open: account.open_deliveries })
     })
 }
 
@@ -136,11 +135,7 @@ fn insert_delivery(
         ready: Ready { delivery: id, message: key, payload_bytes },
         message: Some(std::sync::Arc::clone(&new.message)),
     });
-    Ok(AcceptedDelivery {
-        id,
-        recipient: addressee.recipient.clone(),
-        addressed_to: addressed_to.cloned(),
-    })
+    Ok(AcceptedDelivery { id, recipient: addressee.recipient.clone(), addressed_to: addressed_to.cloned() })
 }
 
 /// The receipt of the acceptance, or of one redirection.
@@ -220,13 +215,16 @@ fn repeated(
     let receipts = receipts::of_message(db, &names, MessageKey(key), 1)?;
     let receipt = receipts.into_iter().next().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     // delivery.of_message_addresses
-    let mut statement = db
-        .prepare_cached("SELECT id, recipient, addressed_to FROM delivery WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+    let mut statement = db.prepare_cached(
+        "SELECT id, recipient, addressed_to FROM delivery WHERE id >= ?1 AND id < ?2 ORDER BY id",
+    )?;
     let rows = statement.query_map((first, first + count), |row| {
         Ok(AcceptedDelivery {
             id: DeliveryId(row.get(0)?),
             recipient: book.accounts.account(row.get(1)?).id.clone(),
-            addressed_to: row.get::<_, Option<OrganRef>>(2)?.map(|organ| book.accounts.account(organ).id.clone()),
+            addressed_to: row
+                .get::<_, Option<OrganRef>>(2)?
+                .map(|organ| book.accounts.account(organ).id.clone()),
         })
     })?;
     let deliveries = rows.collect::<rusqlite::Result<_>>()?;

@@ -14,9 +14,11 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::ledger::{DeliveryRecord, Message, MessageKey, MessageRecord};
 
-const MESSAGE: &str = "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
+const MESSAGE: &str =
+    "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
     m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries";
-const DELIVERY: &str = "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
+const DELIVERY: &str =
+    "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
     d.ended_at";
 
 /// Messages with their payloads.
@@ -53,7 +55,9 @@ pub(super) fn track(
     let Some(sender) = number(&snapshot, sender)? else { return Ok(None) };
     // message.track
     let found = snapshot
-        .prepare_cached(&format!("SELECT {MESSAGE} FROM message m WHERE m.sender = ?1 AND m.message_id = ?2"))?
+        .prepare_cached(&format!(
+            "SELECT {MESSAGE} FROM message m WHERE m.sender = ?1 AND m.message_id = ?2"
+        ))?
         .query_row((sender, message_id.as_str()), |row| record(&snapshot, names, row))
         .optional()?;
     let Some(found) = found else { return Ok(None) };

@@ -81,5 +81,10 @@ pub(super) fn tally(db: &Connection, _: &Names) -> rusqlite::Result<Tally> {
         )?
         .query_row([], |row| row.get(0))
         .optional()?;
-    Ok(Tally { open, oldest_open: oldest_open.map(|code| code.0) })
+    // message.newest
+    let newest: Option<Code<Timestamp>> = db
+        .prepare_cached("SELECT accepted_at FROM message ORDER BY key DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    Ok(Tally { open, oldest_open: oldest_open.map(|code| code.0), newest: newest.map(|code| code.0) })
 }

@@ -23,9 +23,8 @@ impl Names {
             return Ok(known);
         }
         // organ.name
-        let text: String = db
-            .prepare_cached("SELECT id FROM organ WHERE ref = ?1")?
-            .query_row([organ], |row| row.get(0))?;
+        let text: String =
+            db.prepare_cached("SELECT id FROM organ WHERE ref = ?1")?.query_row([organ], |row| row.get(0))?;
         let id = parsed(&text)?;
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(organ, id.clone());
         Ok(id)
@@ -65,8 +64,7 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Reads them all.
     pub fn load(db: &Connection) -> rusqlite::Result<Self> {
-        let mut this =
-            Self { numbers: HashMap::new(), accounts: HashMap::new(), changed: HashSet::new() };
+        let mut this = Self { numbers: HashMap::new(), accounts: HashMap::new(), changed: HashSet::new() };
         // organ.load
         let mut statement = db.prepare("SELECT ref, id, receipt_head, open_deliveries FROM organ")?;
         let mut rows = statement.query([])?;
@@ -96,7 +94,9 @@ impl Accounts {
 
     /// What is known of an organ.
     pub fn account(&self, organ: OrganRef) -> &Account {
-        self.accounts.get(&organ).expect("every number in the tables is an organ's, and all organs are loaded")
+        self.accounts
+            .get(&organ)
+            .expect("every number in the tables is an organ's, and all organs are loaded")
     }
 
     /// The same, to change it; it is written at the end of the commit.

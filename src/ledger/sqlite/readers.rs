@@ -22,7 +22,11 @@ impl Readers {
     /// Opens the connections.
     pub fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
         let idle = (0..count).map(|_| schema::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { names: Arc::default(), idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+        Ok(Self {
+            names: Arc::default(),
+            idle: Arc::new(Mutex::new(idle)),
+            permits: Arc::new(Semaphore::new(count)),
+        })
     }
 
     /// Runs one query off the async threads.

@@ -8,8 +8,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
 use super::{Options, accept, step};
-use crate::metrics::Metrics;
 use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, StepAnswers, StepRequest};
+use crate::metrics::Metrics;
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 

@@ -1,0 +1,290 @@
+//! The gateway put together: what is started in which order, and stopped in the reverse.
+
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, Api, ServeError, ServerOptions};
+use crate::broker::embedded::EmbeddedBroker;
+use crate::config::Config;
+use crate::delivery::{Dispatch, Heads, HotMessages, Router, Timers};
+use crate::directory::{self, Directory};
+use crate::domain::delivery::Policy;
+use crate::domain::time::Clock;
+use crate::identity;
+use crate::identity::accept::{AcceptLimits, Acceptor};
+use crate::identity::tls::{ServerTls, TlsFiles};
+use crate::intake::{Intake, Rules};
+use crate::ledger::sqlite::{self, SqliteLedger};
+use crate::ledger::{self, Commits, Ledger};
+use crate::metrics::Metrics;
+
+mod reload;
+mod watch;
+
+pub use reload::{ReloadError, read_directory};
+
+/// Silent organs' rates are forgotten this often.
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The directory cannot be read.
+    #[error(transparent)]
+    Directory(#[from] directory::Error),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Identity(#[from] identity::Error),
+    /// The ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] sqlite::OpenError),
+    /// The ledger was opened, and failed.
+    #[error(transparent)]
+    LedgerWork(#[from] ledger::Error),
+    /// A port cannot be had.
+    #[error("cannot listen on {listen}, set as {key}: {source}")]
+    Listen {
+        /// The key of the configuration.
+        key: &'static str,
+        /// The address.
+        listen: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// A gateway at work.
+pub struct Gateway {
+    /// Where agencies connect.
+    pub address: SocketAddr,
+    /// Where metrics and probes are.
+    pub ops_address: SocketAddr,
+    parts: Parts,
+    stop: CancellationToken,
+    grace: Duration,
+    serving: JoinHandle<Result<(), ServeError>>,
+    background: Vec<JoinHandle<()>>,
+    tasks: TaskTracker,
+}
+
+/// What can be reloaded or looked at while the gateway works.
+struct Parts {
+    tls: Arc<ServerTls>,
+    directory: Arc<ArcSwap<Directory>>,
+    directory_files: Vec<PathBuf>,
+    dispatch: Arc<Dispatch>,
+}
+
+impl Gateway {
+    /// Starts everything; when this returns, calls are answered.
+    pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let (metrics, exposition) = Metrics::exported();
+        let metrics = Arc::new(metrics);
+        let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
+        let files = tls_files(config);
+        let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
+        let (ledger, commits) = SqliteLedger::open(&ledger_options(config), Arc::clone(&metrics))?;
+        let dispatch = Arc::new(dispatch(config, Arc::new(ledger), clock, metrics));
+        let parts = Parts {
+            tls,
+            directory,
+            directory_files: config.directory.files.clone(),
+            dispatch: Arc::clone(&dispatch),
+        };
+        let stop = CancellationToken::new();
+        let tasks = TaskTracker::new();
+        let timers = Timers::new(Arc::clone(&dispatch));
+        let mut background = vec![route(&dispatch, commits, &timers)];
+        let recovered = timers.recover().await?;
+        let listener = bind(config.gateway.listen, "gateway.listen").await?;
+        let address = local_address(&listener, "gateway.listen", config.gateway.listen)?;
+        let intake = Arc::new(intake(config, &parts));
+        let api = api(config, &parts, Arc::clone(&intake), &tasks, &stop);
+        let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
+        let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
+        background.push(tokio::spawn(timers.run(stop.child_token())));
+        background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
+        let ops = watch::server(config, &parts, exposition).await?;
+        let ops_address = ops.local_addr().map_err(|source| StartError::Listen {
+            key: "ops.listen",
+            listen: config.ops.listen,
+            source,
+        })?;
+        let stopped = stop.clone();
+        background.push(tokio::spawn(async move {
+            if let Err(error) = ops.run(async move { stopped.cancelled().await }).await {
+                tracing::error!(%error, "the listener of metrics and probes failed");
+            }
+        }));
+        let organs = parts.directory.load().len();
+        tracing::info!(%address, %ops_address, organs, recovered, "the gateway is up");
+        let grace = config.gateway.shutdown_grace;
+        Ok(Self { address, ops_address, parts, stop, grace, serving, background, tasks })
+    }
+
+    /// Loads certificates, revocation lists and the directory again. What cannot be loaded stays as it was.
+    pub fn reload(&self) -> Result<(), ReloadError> {
+        self.parts.reload()
+    }
+
+    /// Resolves when the gateway has failed; not before it is stopped otherwise.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.serving).await {
+            Ok(Ok(())) => "the gRPC server ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Stops taking calls, lets those in progress end within the grace, and closes the ledger. True when all ended in time.
+    pub async fn stop(self) -> bool {
+        tracing::info!(grace_s = self.grace.as_secs(), "the gateway is stopping");
+        self.stop.cancel();
+        self.tasks.close();
+        let Self { parts, mut serving, background, tasks, grace, .. } = self;
+        let orderly = tokio::time::timeout(grace, async {
+            tasks.wait().await;
+            let _failed = (&mut serving).await.is_err();
+        });
+        let in_time = orderly.await.is_ok();
+        serving.abort();
+        for task in background {
+            task.abort();
+            // Over once it lets go of the ledger, cancelled or not.
+            let _cancelled = task.await.is_err();
+        }
+        let closed = tokio::task::spawn_blocking(move || drop(parts)).await;
+        tracing::info!(in_time, "the gateway has stopped");
+        in_time && closed.is_ok()
+    }
+}
+
+fn dispatch(
+    config: &Config,
+    ledger: Arc<dyn Ledger>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+) -> Dispatch {
+    Dispatch {
+        broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+        ledger,
+        hot: HotMessages::new(config.limits.hot_bytes_max as u64),
+        heads: Heads::default(),
+        clock,
+        metrics,
+    }
+}
+
+fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
+    tokio::spawn(Router::new(Arc::clone(dispatch), commits, timers.alarm()).run())
+}
+
+fn intake(config: &Config, parts: &Parts) -> Intake {
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let rules = Rules {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        ttl: config.delivery.ttl,
+        rate_per_s: at_least_one(config.limits.rate_per_s),
+        rate_burst: at_least_one(config.limits.rate_burst),
+    };
+    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
+}
+
+fn api(
+    config: &Config,
+    parts: &Parts,
+    intake: Arc<Intake>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Arc<Api> {
+    let limits = api::Limits {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        stream_window: config.limits.stream_window,
+        collect_window_bytes: config.limits.collect_window_bytes as u64,
+        streams_per_organ_max: config.limits.streams_per_organ_max,
+        in_flight_bytes_max: config.limits.in_flight_bytes_max,
+    };
+    let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
+    Arc::new(Api::new(intake, dispatch, directory, limits, tasks.clone(), stop.child_token()))
+}
+
+async fn housekeeping(intake: Arc<Intake>, tls: Arc<ServerTls>, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(HOUSEKEEPING_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        intake.forget_silent();
+        // Certificates expire without anybody saying so.
+        tls.recheck();
+    }
+}
+
+async fn bind(listen: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(listen).await.map_err(|source| StartError::Listen { key, listen, source })
+}
+
+fn local_address(
+    listener: &TcpListener,
+    key: &'static str,
+    listen: SocketAddr,
+) -> Result<SocketAddr, StartError> {
+    listener.local_addr().map_err(|source| StartError::Listen { key, listen, source })
+}
+
+/// Where the certificates of a configuration are.
+pub fn tls_files(config: &Config) -> TlsFiles {
+    TlsFiles {
+        certificate: config.tls.cert.clone(),
+        key: config.tls.key.clone(),
+        client_ca: config.tls.client_ca.clone(),
+        crls: config.tls.crls.clone(),
+        tls12: config.tls.allow_tls12,
+    }
+}
+
+fn accept_limits(config: &Config) -> AcceptLimits {
+    AcceptLimits {
+        handshake_timeout: config.tls.handshake_timeout,
+        handshakes_max: config.tls.handshakes_max,
+        connections_max: config.tls.connections_max,
+        ..AcceptLimits::default()
+    }
+}
+
+fn server_options(config: &Config) -> ServerOptions {
+    ServerOptions {
+        calls_per_connection_max: config.gateway.calls_per_connection_max,
+        keepalive_interval: config.gateway.keepalive_interval,
+        keepalive_timeout: config.gateway.keepalive_timeout,
+    }
+}
+
+fn ledger_options(config: &Config) -> sqlite::Options {
+    sqlite::Options {
+        path: config.ledger.path.clone(),
+        commit_batch_max: config.ledger.commit_batch_max,
+        commit_bytes_max: config.ledger.commit_bytes_max,
+        queue_max: config.ledger.queue_max,
+        readers: config.ledger.readers,
+        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
+        policy: Policy {
+            attempts_max: config.delivery.attempts_max,
+            retry_delay_min: config.delivery.retry_delay_min,
+            retry_delay_max: config.delivery.retry_delay_max,
+            retry_jitter: config.delivery.retry_jitter,
+            prompt_attempts: config.delivery.prompt_attempts,
+        },
+    }
+}

@@ -1,0 +1,35 @@
+//! What can be replaced while the gateway works: certificates, revocation lists, the directory.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Parts;
+use crate::directory::{self, Directory};
+use crate::identity;
+
+/// What could not be reloaded; it stays as it was, and the rest is new.
+#[derive(Debug, thiserror::Error)]
+pub enum ReloadError {
+    /// The certificates.
+    #[error("certificates: {0}")]
+    Identity(#[from] identity::Error),
+    /// The directory.
+    #[error("directory: {0}")]
+    Directory(#[from] directory::Error),
+}
+
+impl Parts {
+    pub(super) fn reload(&self) -> Result<(), ReloadError> {
+        let directory = read_directory(&self.directory_files).map(|new| self.directory.store(Arc::new(new)));
+        let rechecked = self.tls.reload()?;
+        tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
+        directory?;
+        tracing::info!(organs = self.directory.load().len(), "the directory is reloaded");
+        Ok(())
+    }
+}
+
+/// The directory of the files, or the one the program carries when there are none.
+pub fn read_directory(files: &[PathBuf]) -> Result<Directory, directory::Error> {
+    if files.is_empty() { Ok(Directory::embedded()) } else { Directory::from_csv_files(files) }
+}

@@ -1,0 +1,106 @@
+//! What an operator sees of a gateway: its readiness, and the figures that are looked up when they are asked for.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use super::{Parts, StartError};
+use crate::config::Config;
+use crate::delivery::Dispatch;
+use crate::domain::delivery::State;
+use crate::domain::time::Timestamp;
+use crate::identity;
+use crate::metrics::OpenState;
+use crate::ops::probes;
+use crate::ops::readiness::Readiness;
+use crate::ops::server::Server;
+
+/// Something due this long ago means that the timers stand still.
+const OVERDUE_MAX: Duration = Duration::from_secs(30);
+
+/// The listener of metrics and probes.
+pub async fn server(
+    config: &Config,
+    parts: &Parts,
+    exposition: PrometheusHandle,
+) -> Result<Server, StartError> {
+    let dispatch = Arc::clone(&parts.dispatch);
+    let refresh = move || {
+        let dispatch = Arc::clone(&dispatch);
+        async move { refresh(&dispatch).await }
+    };
+    let listen = config.ops.listen;
+    Server::bind(listen, exposition, readiness(config, parts), refresh)
+        .await
+        .map_err(|source| StartError::Listen { key: "ops.listen", listen, source })
+}
+
+fn readiness(config: &Config, parts: &Parts) -> Readiness {
+    let folder = config.ledger.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let floor = config.ledger.disk_free_bytes_min;
+    let certificate = config.tls.cert.clone();
+    let [writable, clocked, progressing, keyed] = [(); 4].map(|()| Arc::clone(&parts.dispatch));
+    Readiness::new()
+        .check("ledger_writable", move || {
+            let dispatch = Arc::clone(&writable);
+            async move { dispatch.ledger.probe().await.map_err(|error| error.to_string()) }
+        })
+        .check("disk_above_floor", move || {
+            let checked = probes::disk_above_floor(&folder, floor);
+            async move { checked }
+        })
+        .check("clock_sane", move || {
+            let dispatch = Arc::clone(&clocked);
+            async move {
+                let tally = dispatch.ledger.tally().await.map_err(|error| error.to_string())?;
+                probes::clock_sane(dispatch.clock.now(), tally.newest.unwrap_or(Timestamp::EPOCH))
+            }
+        })
+        .check("delivery_progressing", move || {
+            let dispatch = Arc::clone(&progressing);
+            async move { progressing_check(&dispatch).await }
+        })
+        .check("keys_loaded", move || {
+            let checked = certificate_good(&certificate, keyed.clock.now());
+            async move { checked }
+        })
+}
+
+async fn progressing_check(dispatch: &Dispatch) -> Result<(), String> {
+    let due = dispatch.ledger.next_due().await.map_err(|error| error.to_string())?;
+    let overdue = due.map_or(Duration::ZERO, |due| dispatch.clock.now().since(due));
+    match overdue > OVERDUE_MAX {
+        true => Err(format!("a delivery is due for {} s and nothing was done about it", overdue.as_secs())),
+        false => Ok(()),
+    }
+}
+
+fn certificate_good(certificate: &Path, now: Timestamp) -> Result<(), String> {
+    let facts = identity::inspect(certificate).map_err(|error| error.to_string())?;
+    match now < facts.not_after {
+        true => Ok(()),
+        false => Err(format!("the gateway's certificate {} has expired", certificate.display())),
+    }
+}
+
+async fn refresh(dispatch: &Dispatch) {
+    let metrics = &dispatch.metrics;
+    metrics.hot_bytes.set(dispatch.hot.bytes() as f64);
+    // A failure is in the log; the figures stay as they were.
+    let Ok(tally) = dispatch.ledger.tally().await else { return };
+    let shown = [
+        (State::Queued, OpenState::Queued),
+        (State::InFlight, OpenState::InFlight),
+        (State::Waiting, OpenState::Waiting),
+        (State::Dead, OpenState::Dead),
+    ];
+    for (state, label) in shown {
+        let count = tally.open.iter().find(|(open, _)| *open == state).map_or(0, |(_, count)| *count);
+        metrics.deliveries_open.of(label).set(count as f64);
+    }
+    let age = tally.oldest_open.map_or(Duration::ZERO, |at| dispatch.clock.now().since(at));
+    metrics.deliveries_oldest_open.set(age.as_secs_f64());
+}

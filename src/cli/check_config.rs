@@ -1,0 +1,39 @@
+//! `truc check-config`: says what a gateway would run on, or what is wrong with it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::Exit;
+use crate::app;
+use crate::config::{self, Config};
+use crate::domain::time::SystemClock;
+use crate::identity::tls::ServerTls;
+use crate::metrics::Metrics;
+
+/// Checks a configuration: the file, the environment, and the files it names. Prints what holds.
+#[derive(Debug, Args)]
+pub struct CheckConfig {
+    /// Configuration file; without one, the defaults are checked
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Only the values, not the certificates and directory files they name
+    #[arg(long)]
+    values_only: bool,
+}
+
+impl CheckConfig {
+    /// Checks.
+    #[expect(clippy::print_stdout, reason = "the answer of this command")]
+    pub fn run(self) -> Result<(), Exit> {
+        let config = Config::load(self.config.as_deref(), config::environment()).map_err(Exit::usage)?;
+        if !self.values_only {
+            let metrics = Arc::new(Metrics::unobserved());
+            ServerTls::load(app::tls_files(&config), Arc::new(SystemClock), metrics).map_err(Exit::usage)?;
+            app::read_directory(&config.directory.files).map_err(Exit::usage)?;
+        }
+        print!("{config}");
+        Ok(())
+    }
+}
