@@ -43,7 +43,8 @@ impl Organs {
         let mut out = Out::new(lang, self.form);
         block_on(async {
             let agency = self.connection.agency().await?;
-            let heads = [Word::OrganId, Word::OrganName, Word::ClosedSince, Word::Successors, Word::LegalBasis];
+            let heads =
+                [Word::OrganId, Word::OrganName, Word::ClosedSince, Word::Successors, Word::LegalBasis];
             let mut table = tables::framed(lang, &heads);
             let mut request = v1::ListOrgansRequest {
                 page_size: ORGANS_PAGE_MAX,
@@ -56,7 +57,13 @@ impl Organs {
                 for organ in page.organs {
                     out.object(&json::organ(&organ))?;
                     let successors = organ.successors.join(", ");
-                    table.add_row([organ.organ_id, organ.name, organ.close_date, successors, organ.legal_basis]);
+                    table.add_row([
+                        organ.organ_id,
+                        organ.name,
+                        organ.close_date,
+                        successors,
+                        organ.legal_basis,
+                    ]);
                 }
                 if page.next_page_token.is_empty() {
                     return out.text(table);
@@ -72,9 +79,8 @@ impl Resolve {
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
         let mut out = Out::new(lang, self.form);
         let connection = self.connection;
-        let answer = block_on(async {
-            connection.agency().await?.resolve(&self.organ).await.map_err(Exit::failed)
-        })?;
+        let answer =
+            block_on(async { connection.agency().await?.resolve(&self.organ).await.map_err(Exit::failed) })?;
         out.object(&json::resolution(&self.organ, &answer))?;
         let named = |organ: &v1::Organ| format!("{} {}", organ.organ_id, organ.name);
         let state = words::resolution(answer.resolution()).text(lang).to_owned();

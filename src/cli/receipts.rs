@@ -14,7 +14,7 @@ use super::signals::stop_asked;
 use super::tables::{self, Rows};
 use super::words::{self, Lang, Word};
 use super::{block_on, json, times};
-use crate::client::Agency;
+use crate::client::{Agency, CallError};
 use crate::proto::v1;
 
 const COLUMNS: [(Word, u16); 7] = [
@@ -96,18 +96,19 @@ impl Receipts {
             }
             // Kept after it is shown: shown twice is better than never.
             if let Some(file) = &self.cursor_file {
-                let kept = files::replace(file, page.cursor.as_bytes());
+                let kept = files::replace(file, format!("{}\n", page.cursor).as_bytes());
                 kept.map_err(|error| Exit::Failed(format!("{}: {error}", file.display())))?;
             }
             *cursor = page.cursor;
         }
-        Ok(())
+        // Receipts that are followed have no end.
+        if self.follow { Err(CallError::stream_ended().into()) } else { Ok(()) }
     }
 }
 
 enum Interrupted {
     Exit(Exit),
-    Call(crate::client::CallError),
+    Call(CallError),
 }
 
 impl From<Exit> for Interrupted {
@@ -116,8 +117,8 @@ impl From<Exit> for Interrupted {
     }
 }
 
-impl From<crate::client::CallError> for Interrupted {
-    fn from(error: crate::client::CallError) -> Self {
+impl From<CallError> for Interrupted {
+    fn from(error: CallError) -> Self {
         Self::Call(error)
     }
 }

@@ -62,39 +62,39 @@ impl Sandbox {
         let place = Place::make(self.data.as_deref())?;
         (config.gateway.listen, config.ops.listen) = ports::choose(self.port_base)?;
         place.furnish(&mut config)?;
-        block_on(async {
-            tokio::select! {
-                played = play(&config, &place, self.once, Story::new(out)) => played,
-                stopped = stop_asked() => stopped.and(Err(Exit::Failed("interrupted".to_owned()))),
-            }
-        })
+        block_on(play(&config, &place, self.once, Story::new(out)))
     }
 }
 
 async fn play(config: &Config, place: &Place, once: bool, mut story: Story) -> Result<(), Exit> {
+    let stop = stop_asked();
+    tokio::pin!(stop);
     story.tell(Line::Place { dir: place.dir() })?;
     let mut gateway = Gateway::start(config, Arc::new(SystemClock)).await.map_err(Exit::failed)?;
-    ready::wait(gateway.ops_address).await?;
-    story.tell(Line::Gateway { address: gateway.address, ops: gateway.ops_address })?;
     let agencies = place.agencies(gateway.address)?;
-    let flaws = {
-        let exchange = exchange::perform(&agencies, place, &mut story);
-        tokio::select! {
-            flaws = exchange => flaws?,
-            why = gateway.failed() => return Err(Exit::Failed(why)),
-        }
+    let (address, ops) = (gateway.address, gateway.ops_address);
+    let exchange = async {
+        ready::wait(ops).await?;
+        story.tell(Line::Gateway { address, ops })?;
+        exchange::perform(&agencies, place, &mut story).await
     };
-    if !once && flaws.is_empty() {
-        story.commands(place, &agencies, gateway.ops_address)?;
+    let performed = tokio::select! {
+        performed = exchange => performed,
+        why = gateway.failed() => Err(Exit::Failed(why)),
+        stopped = stop.as_mut() => stopped.and(Err(Exit::Failed("interrupted".to_owned()))),
+    };
+    let is_well = performed.as_ref().is_ok_and(Vec::is_empty);
+    if is_well && !once {
+        story.commands(place, &agencies, ops)?;
         tokio::select! {
-            stopped = stop_asked() => stopped?,
+            stopped = stop.as_mut() => stopped?,
             why = gateway.failed() => return Err(Exit::Failed(why)),
         }
     }
     story.tell(Line::Stopping { removed: place.is_temporary() })?;
     gateway.stop().await;
-    match flaws.is_empty() {
-        true => Ok(()),
-        false => Err(Exit::Failed(flaws.join("; "))),
+    match performed? {
+        flaws if flaws.is_empty() => Ok(()),
+        flaws => Err(Exit::Failed(flaws.join("; "))),
     }
 }

@@ -116,11 +116,7 @@ fn new_id() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-async fn submit(
-    agency: &Agency,
-    submission: v1::Submission,
-    out: &Out,
-) -> Result<v1::Acceptance, Exit> {
+async fn submit(agency: &Agency, submission: v1::Submission, out: &Out) -> Result<v1::Acceptance, Exit> {
     let bytes = match &submission.content {
         Some(Content::Edxml(edxml)) => edxml.file.len(),
         Some(Content::Document(document)) => document.payload.len(),
@@ -148,8 +144,7 @@ fn show(out: &mut Out, acceptance: &v1::Acceptance) -> Result<(), Exit> {
             (Word::AcceptTime, times::short(receipt.time.as_ref())),
         ],
     ))?;
-    let mut table =
-        tables::framed(out.lang(), &[Word::Delivery, Word::Recipient, Word::AddressedTo]);
+    let mut table = tables::framed(out.lang(), &[Word::Delivery, Word::Recipient, Word::AddressedTo]);
     for delivery in &acceptance.deliveries {
         table.add_row([&delivery.delivery_id, &delivery.recipient, &delivery.addressed_to]);
     }

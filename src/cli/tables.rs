@@ -16,11 +16,11 @@ pub fn framed(lang: Lang, heads: &[Word]) -> Table {
 }
 
 /// Names and values below each other; those without a value are left out.
-pub fn facts<const N: usize>(lang: Lang, facts: [(Word, String); N]) -> Table {
+pub fn facts<const N: usize>(lang: Lang, facts: [(Word, String); N]) -> String {
     let mut table = bare();
     let given = facts.into_iter().filter(|(_, value)| !value.is_empty());
     table.add_rows(given.map(|(name, value)| [name.text(lang).to_owned(), value]));
-    table
+    table.trim_fmt()
 }
 
 fn bare() -> Table {
@@ -31,8 +31,7 @@ fn bare() -> Table {
 
 /// What happened to one delivery, the acceptance of its message first.
 pub fn timeline(lang: Lang, receipts: &[v1::Receipt], delivery_id: &str) -> Table {
-    let heads =
-        [Word::Sequence, Word::Time, Word::Event, Word::Organs, Word::AssertedBy, Word::Reason];
+    let heads = [Word::Sequence, Word::Time, Word::Event, Word::Organs, Word::AssertedBy, Word::Reason];
     let mut table = framed(lang, &heads);
     let its = |receipt: &&v1::Receipt| receipt.delivery_id.is_empty() || receipt.delivery_id == delivery_id;
     for receipt in receipts.iter().filter(its) {
@@ -124,7 +123,8 @@ impl Rows {
             table.add_row(self.columns.iter().map(|(head, _)| out.word(*head)));
         }
         table.add_row(row);
-        let least = self.columns.iter().map(|(_, width)| ColumnConstraint::LowerBoundary(Width::Fixed(*width)));
+        let least =
+            self.columns.iter().map(|(_, width)| ColumnConstraint::LowerBoundary(Width::Fixed(*width)));
         table.set_constraints(least);
         out.text(table.trim_fmt())
     }

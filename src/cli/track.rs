@@ -32,9 +32,8 @@ impl Track {
         let request =
             v1::TrackRequest { sender: self.sender.unwrap_or_default(), message_id: self.message_id };
         let connection = self.connection;
-        let story = block_on(async {
-            connection.agency().await?.track(request).await.map_err(Exit::failed)
-        })?;
+        let story =
+            block_on(async { connection.agency().await?.track(request).await.map_err(Exit::failed) })?;
         match out.is_json() {
             true => show_json(&mut out, &story),
             false => show_tables(&mut out, &story),

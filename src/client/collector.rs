@@ -33,9 +33,9 @@ impl Collector {
         Ok(Self { settles, responses })
     }
 
-    /// The next deliveries and results of settlements; nothing when the gateway has ended the stream.
-    pub async fn next(&mut self) -> Result<Option<v1::CollectResponse>, CallError> {
-        Ok(self.responses.message().await?)
+    /// The next deliveries and results of settlements.
+    pub async fn next(&mut self) -> Result<v1::CollectResponse, CallError> {
+        self.responses.message().await?.ok_or_else(CallError::stream_ended)
     }
 
     /// Settles deliveries that came on this stream, 1 to 1,000 at a time; [`Collector::next`] brings the results.
@@ -59,7 +59,8 @@ pub struct EndedCollector {
 }
 
 impl EndedCollector {
-    /// See [`Collector::next`]. Deliveries that still come are offered again to somebody else.
+    /// See [`Collector::next`]; nothing when all results have come. Deliveries that still come are offered again to
+    /// somebody else.
     pub async fn next(&mut self) -> Result<Option<v1::CollectResponse>, CallError> {
         Ok(self.responses.message().await?)
     }

@@ -46,6 +46,11 @@ impl CallError {
         self.0.code == Code::Unavailable || self.0.is_line_lost
     }
 
+    /// The gateway ended a stream that was meant to go on, as it does when it stops.
+    pub fn stream_ended() -> Self {
+        Status::unavailable("the gateway ended the stream").into()
+    }
+
     pub(super) fn unexpected(what: &str) -> Self {
         Status::internal(format!("the gateway sent {what}")).into()
     }

@@ -99,8 +99,7 @@ impl Profile {
         if !replace && path.exists() {
             return Err(ProfileError::Exists { path });
         }
-        fs::create_dir_all(dir)
-            .map_err(|cause| ProfileError::Unwritable { path: dir.to_owned(), cause })?;
+        fs::create_dir_all(dir).map_err(|cause| ProfileError::Unwritable { path: dir.to_owned(), cause })?;
         let named = |path: &Path| PathBuf::from(path.file_name().unwrap_or_default());
         let profile = Self {
             endpoint: from.endpoint.to_owned(),
@@ -124,8 +123,7 @@ impl Profile {
 }
 
 fn copy(from: &Path, to: &Path, mode: u32) -> Result<(), ProfileError> {
-    let bytes =
-        fs::read(from).map_err(|cause| ProfileError::Unreadable { path: from.to_owned(), cause })?;
+    let bytes = fs::read(from).map_err(|cause| ProfileError::Unreadable { path: from.to_owned(), cause })?;
     write(to, &bytes, mode)
 }
 

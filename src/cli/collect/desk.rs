@@ -151,7 +151,9 @@ fn write(folder: &Path, mut delivery: v1::Delivery) -> Result<Written, Exit> {
     let stated = envelope.and_then(|envelope| Hash::from_slice(&envelope.payload_sha256));
     if stated != Some(Hash::of(&payload)) {
         let id = &delivery.delivery_id;
-        return Err(Exit::Failed(format!("{id}: the bytes are not those its SHA-256 names; it was not settled")));
+        return Err(Exit::Failed(format!(
+            "{id}: the bytes are not those its SHA-256 names; it was not settled"
+        )));
     }
     let file = folder.join(name(&delivery));
     files::replace(&file, &payload)

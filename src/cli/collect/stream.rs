@@ -15,7 +15,6 @@ enum Ended {
     Asked,
     Exit(Exit),
     Call(CallError),
-    ByGateway,
 }
 
 impl From<Exit> for Ended {
@@ -49,7 +48,6 @@ pub async fn collect(agency: &Agency, organ: &str, window: u32, desk: &mut Desk)
         let delay = match ended {
             Ended::Asked => return Ok(()),
             Ended::Exit(exit) => return Err(exit),
-            Ended::ByGateway => return Err(Exit::Failed("the gateway ended the stream".to_owned())),
             Ended::Call(error) => match agency.patience().delay(&error, failed, fastrand::f64()) {
                 Some(delay) => delay,
                 None => return Err(Exit::failed(error)),
@@ -81,11 +79,11 @@ async fn serve(
 }
 
 async fn answer(
-    next: Result<Option<v1::CollectResponse>, CallError>,
+    next: Result<v1::CollectResponse, CallError>,
     collector: &Collector,
     desk: &mut Desk,
 ) -> Result<(), Ended> {
-    let Some(response) = next? else { return Err(Ended::ByGateway) };
+    let response = next?;
     let settlements = desk.take(response.deliveries).await?;
     if !settlements.is_empty() {
         collector.settle(settlements).await;

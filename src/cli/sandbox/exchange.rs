@@ -9,7 +9,7 @@ use super::tale::Line;
 use super::verdict;
 use crate::cli::exit::Exit;
 use crate::cli::files;
-use crate::client::{Agency, Collector};
+use crate::client::Agency;
 use crate::domain::message::Hash;
 use crate::proto::v1::{self, settlement::Outcome, submission::Content};
 
@@ -47,13 +47,15 @@ pub async fn perform(
         let message_id = acceptance.receipt.clone().unwrap_or_default().message_id;
 
         story.tell(Line::Collecting { recipients })?;
-        let waits = recipients.iter().map(|agency| collect(agency, &message_id, place.received(&agency.name)));
+        let waits =
+            recipients.iter().map(|agency| collect(agency, &message_id, place.received(&agency.name)));
         let collected = futures_util::future::try_join_all(waits).await?;
         for one in &collected {
             story.collected(one, one.hash == sent)?;
         }
         let receipts = receipts(&office, &acceptance).await?;
-        let titles: Vec<_> = agencies.iter().map(|agency| (agency.name.as_str(), agency.title.as_str())).collect();
+        let titles: Vec<_> =
+            agencies.iter().map(|agency| (agency.name.as_str(), agency.title.as_str())).collect();
         story.timeline(&acceptance, &receipts, &titles)?;
         let tracked = office.track(v1::TrackRequest { sender: String::new(), message_id }).await;
         let tracked = tracked.map_err(Exit::failed)?;
@@ -61,7 +63,9 @@ pub async fn perform(
         story.verdict(&flaws, &receipts)?;
         Ok(flaws)
     });
-    bounded.await.unwrap_or_else(|_| Err(Exit::Failed(format!("the exchange took more than {} s", TIMEOUT.as_secs()))))
+    bounded
+        .await
+        .unwrap_or_else(|_| Err(Exit::Failed(format!("the exchange took more than {} s", TIMEOUT.as_secs()))))
 }
 
 async fn connect(agency: &SampleAgency) -> Result<Agency, Exit> {
@@ -92,7 +96,7 @@ async fn collect(
     let mut collector = office.collect(v1::CollectOpen::default()).await.map_err(Exit::failed)?;
     let mut found: Option<Collected> = None;
     loop {
-        let response = next(&mut collector).await?;
+        let response = collector.next().await.map_err(Exit::failed)?;
         let mut settlements = Vec::with_capacity(response.deliveries.len());
         for delivery in response.deliveries {
             keep(&delivery, folder)?;
@@ -113,7 +117,9 @@ async fn collect(
         if !settlements.is_empty() {
             collector.settle(settlements).await;
         }
-        let its = |result: &&v1::SettleResult| found.as_ref().is_some_and(|one| one.delivery_id == result.delivery_id);
+        let its = |result: &&v1::SettleResult| {
+            found.as_ref().is_some_and(|one| one.delivery_id == result.delivery_id)
+        };
         match (response.settled.iter().find(its), &found) {
             (Some(v1::SettleResult { refusal: Some(refusal), .. }), _) => {
                 return Err(Exit::failed(crate::client::CallError::from(refusal)));
@@ -121,13 +127,6 @@ async fn collect(
             (Some(_), Some(found)) => return Ok(found.clone()),
             (Some(_), None) | (None, _) => {}
         }
-    }
-}
-
-async fn next(collector: &mut Collector) -> Result<v1::CollectResponse, Exit> {
-    match collector.next().await.map_err(Exit::failed)? {
-        Some(response) => Ok(response),
-        None => Err(Exit::Failed("the gateway ended a collector's stream".to_owned())),
     }
 }
 

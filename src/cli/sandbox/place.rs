@@ -52,7 +52,8 @@ impl Place {
         let (dir, temporary) = match data {
             Some(dir) => (dir.to_owned(), None),
             None => {
-                let made = tempfile::Builder::new().prefix("truc-sandbox-").tempdir().map_err(Exit::failed)?;
+                let made =
+                    tempfile::Builder::new().prefix("truc-sandbox-").tempdir().map_err(Exit::failed)?;
                 (made.path().to_owned(), Some(made))
             }
         };
@@ -66,7 +67,9 @@ impl Place {
             }
             false => {
                 let dir = dir.display();
-                return Err(Exit::usage(format_args!("{dir} is neither empty nor a sandbox's; choose another --data")));
+                return Err(Exit::usage(format_args!(
+                    "{dir} is neither empty nor a sandbox's; choose another --data"
+                )));
             }
         };
         Ok(Self { dir, temporary, ca })

@@ -22,7 +22,9 @@ pub fn choose(base: Option<u16>) -> Result<(SocketAddr, SocketAddr), Exit> {
                 ErrorKind::AddrInUse => "is taken by another program".to_owned(),
                 _ => format!("cannot be used: {error}"),
             };
-            return Err(Exit::usage(format_args!("port {port} {what}; choose another --port-base, or 0 for free ones")));
+            return Err(Exit::usage(format_args!(
+                "port {port} {what}; choose another --port-base, or 0 for free ones"
+            )));
         }
         return Ok((loopback(0), loopback(0)));
     }

@@ -17,7 +17,9 @@ pub async fn wait(ops: SocketAddr) -> Result<(), Exit> {
     let ready = async {
         loop {
             match ask(ops).await {
-                Ok(answer) if answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200") => return,
+                Ok(answer) if answer.starts_with("HTTP/1.1 200") || answer.starts_with("HTTP/1.0 200") => {
+                    return;
+                }
                 Ok(answer) => last = answer,
                 Err(error) => last = error.to_string(),
             }

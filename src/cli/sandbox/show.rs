@@ -60,7 +60,10 @@ impl Story {
             "equal": is_equal,
         }))?;
         let equal = if is_equal { "=" } else { "≠" };
-        self.out.text(format_args!("{organ}: {delivery_id}, {bytes} {}, SHA-256 {equal} {hash}", self.out.word(Word::Bytes)))
+        self.out.text(format_args!(
+            "{organ}: {delivery_id}, {bytes} {}, SHA-256 {equal} {hash}",
+            self.out.word(Word::Bytes)
+        ))
     }
 
     /// Shows the receipts, a table for each recipient.
@@ -75,7 +78,8 @@ impl Story {
         }
         self.tell(Line::Receipts)?;
         for delivery in &acceptance.deliveries {
-            let title = titles.iter().find(|(name, _)| *name == delivery.recipient).map_or("", |(_, title)| title);
+            let title =
+                titles.iter().find(|(name, _)| *name == delivery.recipient).map_or("", |(_, title)| title);
             self.out.text(format_args!("\n{} {title}", delivery.recipient))?;
             self.out.text(tables::timeline(self.out.lang(), receipts, &delivery.delivery_id))?;
         }
@@ -85,7 +89,8 @@ impl Story {
     /// Shows whether all was well.
     pub fn verdict(&mut self, flaws: &[String], receipts: &[v1::Receipt]) -> Result<(), Exit> {
         let ok = flaws.is_empty();
-        self.out.object(&json!({ "type": "verdict", "ok": ok, "receipts": receipts.len(), "flaws": flaws }))?;
+        self.out
+            .object(&json!({ "type": "verdict", "ok": ok, "receipts": receipts.len(), "flaws": flaws }))?;
         match ok {
             true => self.tell(Line::Well { receipts: receipts.len() }),
             false => self.tell(Line::Flawed { flaws }),

@@ -118,7 +118,9 @@ impl Line<'_> {
                 "\nThe sender gets a receipt for each step, with who asserts it, in order:".to_owned()
             }
             Self::Well { receipts } => {
-                format!("\nAll {receipts} receipts arrived, in order; the recipients have every byte as it was sent.")
+                format!(
+                    "\nAll {receipts} receipts arrived, in order; the recipients have every byte as it was sent."
+                )
             }
             Self::Flawed { flaws } => format!("\nSomething is wrong: {}", flaws.join("; ")),
             Self::Commands => {
@@ -128,7 +130,8 @@ impl Line<'_> {
                 "\nStopping the gateway and removing the temporary folder.".to_owned()
             }
             Self::Stopping { removed: false } => {
-                "\nStopping the gateway. The folder is kept; the sandbox can be started on it again.".to_owned()
+                "\nStopping the gateway. The folder is kept; the sandbox can be started on it again."
+                    .to_owned()
             }
         }
     }

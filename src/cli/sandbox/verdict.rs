@@ -9,7 +9,10 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
     acceptance.deliveries.iter().all(|delivery| {
         let its = receipts.iter().filter(|receipt| receipt.delivery_id == delivery.delivery_id);
         its.map(v1::Receipt::kind).any(|kind| match kind {
-            ReceiptKind::Delivered | ReceiptKind::Rejected | ReceiptKind::Expired | ReceiptKind::Cancelled => true,
+            ReceiptKind::Delivered
+            | ReceiptKind::Rejected
+            | ReceiptKind::Expired
+            | ReceiptKind::Cancelled => true,
             ReceiptKind::Unspecified
             | ReceiptKind::Accepted
             | ReceiptKind::Redirected

@@ -159,10 +159,10 @@ mod tests {
         let today = Date::from_calendar_date(2025, time::Month::July, 2).unwrap();
         let file = Path::new("out/7816-VPCP.PDF");
         let written = header.written(file, || Ok("G22".into()), today).unwrap();
-        assert_eq!(written.code.clone().unwrap(), v1::DocumentCode {
-            number: "7816".into(),
-            notation: "G22".into()
-        });
+        assert_eq!(
+            written.code.clone().unwrap(),
+            v1::DocumentCode { number: "7816".into(), notation: "G22".into() }
+        );
         assert_eq!(written.promulgation_date, "2025-07-02");
         assert_eq!(written.urgency(), v1::Urgency::Express);
         assert_eq!(header.media_type(file), "application/pdf");

@@ -16,13 +16,8 @@ use crate::proto::v1;
 const LOOK_DELAY_MIN: Duration = Duration::from_millis(100);
 const LOOK_DELAY_MAX: Duration = Duration::from_secs(3);
 
-const COLUMNS: [(Word, u16); 5] = [
-    (Word::Sequence, 4),
-    (Word::Time, 24),
-    (Word::Event, 22),
-    (Word::Organs, 12),
-    (Word::Reason, 10),
-];
+const COLUMNS: [(Word, u16); 5] =
+    [(Word::Sequence, 4), (Word::Time, 24), (Word::Event, 22), (Word::Organs, 12), (Word::Reason, 10)];
 
 /// Shows the receipts as they come, until every delivery has ended; fails unless all were delivered.
 pub async fn for_the_end(agency: &Agency, acceptance: &v1::Acceptance, out: &mut Out) -> Result<(), Exit> {

@@ -1,0 +1,113 @@
+//! Documents through a served gateway, by the client commands alone.
+
+use serde_json::Value;
+
+use crate::support::{Gateway, Running, end};
+
+fn kinds(receipts: &Value) -> Vec<&str> {
+    receipts.as_array().unwrap().iter().map(|receipt| receipt["kind"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_file_goes_there_and_its_receipts_come_back() {
+    let gateway = Gateway::start().await;
+    let payload: Vec<u8> = (0..1_500_000_u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(gateway.path("7816-VPCP.pdf"), &payload).unwrap();
+    let send =
+        "send 7816-VPCP.pdf --profile G22 --to H49,H02 --subject V/v --urgency express --json --id m-1";
+    let accepted = gateway.run(send).await.ended(0).object();
+    assert_eq!((&accepted["message_id"], &accepted["repeated_submission"]), (&"m-1".into(), &false.into()));
+    assert_eq!(gateway.run(send).await.ended(0).object()["repeated_submission"], true);
+
+    let delivery = gateway.run("collect --profile H49 --once --json --out in").await.ended(0).object();
+    assert_eq!(delivery["state"], "delivered");
+    let header = &delivery["envelope"]["header"];
+    assert_eq!(header["code"], serde_json::json!({ "number": "7816", "notation": "G22" }));
+    assert_eq!((&header["urgency"], &header["subject"]), (&"express".into(), &"V/v".into()));
+    let file = delivery["file"].as_str().unwrap();
+    assert!(file.starts_with("in/") && file.ends_with(".pdf"), "{file}");
+    assert_eq!(std::fs::read(gateway.path(file)).unwrap(), payload);
+    assert_eq!(std::fs::read_dir(gateway.path("in")).unwrap().count(), 1, "nothing half written is left");
+    assert_eq!(gateway.run("collect --profile H49 --once --json --out in").await.ended(0).out, "");
+
+    let receipts = "receipts --profile G22 --json --cursor-file cursor";
+    assert_eq!(gateway.run(receipts).await.ended(0).objects().len(), 4);
+    let reject = gateway.run("collect --profile H05 --max 1 --json --reject wrong-address").await.ended(0);
+    assert_eq!(reject.object()["state"], "rejected");
+    let rest = gateway.run(receipts).await.ended(0).objects();
+    let kinds_of_rest: Vec<_> = rest.iter().map(|r| r["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds_of_rest, ["offered", "rejected"]);
+    assert_eq!((&rest[1]["reason"], &rest[1]["asserted_by"]), (&"wrong-address".into(), &"H05".into()));
+    assert_eq!(gateway.run(receipts).await.ended(0).out, "");
+
+    let story = gateway.run("track m-1 --profile G22 --json").await.ended(0).object();
+    assert_eq!(
+        kinds(&story["receipts"]),
+        ["accepted", "redirected", "offered", "delivered", "offered", "rejected"]
+    );
+    let seen = gateway.run("track m-1 --profile H49 --sender G22 --json").await.ended(0).object();
+    assert_eq!(kinds(&seen["receipts"]), ["accepted", "offered", "delivered"]);
+    let table = gateway.run("track m-1 --profile G22 --lang vi").await.ended(0).out;
+    assert!(table.contains("bị từ chối") && table.contains("H02 → H05"), "{table}");
+}
+
+#[tokio::test]
+async fn waiting_ends_with_the_last_delivery() {
+    let gateway = Gateway::start().await;
+    std::fs::write(gateway.path("a.txt"), "xin chào").unwrap();
+    let wait = "send a.txt --profile G22 --to H49 --subject S --wait --json";
+    let mut sending = Running::start(gateway.command(wait));
+    let message_id = sending.object_of("acceptance").await["message_id"].as_str().unwrap().to_owned();
+    assert_eq!(message_id.len(), 36, "a UUID");
+    gateway.run("collect --profile H49 --max 1").await.ended(0);
+    assert_eq!(sending.object_of("delivery_status").await["state"], "delivered");
+
+    let mut refused = Running::start(gateway.command(wait));
+    refused.object_of("acceptance").await;
+    gateway.run("collect --profile H49 --max 1 --reject no").await.ended(0);
+    assert_eq!(refused.object_of("delivery_status").await["state"], "rejected");
+    assert_eq!(refused.ended().await, 1);
+    assert_eq!(sending.ended().await, 0);
+}
+
+#[tokio::test]
+async fn a_collector_and_a_follower_outlive_a_restart_of_the_gateway() {
+    let mut gateway = Gateway::start().await;
+    let send = |id: &str| {
+        std::fs::write(gateway.path("a.txt"), id).unwrap();
+        gateway.command(&format!("send a.txt --profile G22 --to H49 --subject S --id {id}"))
+    };
+    let (first, second) = (send("one"), send("two"));
+    let mut collector = Running::start(gateway.command("collect --profile H49 --json --window 4"));
+    let mut follower = Running::start(gateway.command("receipts --follow --profile G22 --json"));
+    end(first).await.ended(0);
+    assert_eq!(collector.object().await["envelope"]["message_id"], "one");
+    gateway.restart().await;
+    end(second).await.ended(0);
+    assert_eq!(collector.object().await["envelope"]["message_id"], "two");
+    let mut sequence = Vec::new();
+    while sequence.len() < 6 {
+        sequence.push(follower.object().await["sender_sequence"].as_u64().unwrap());
+    }
+    assert_eq!(sequence, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(collector.interrupt().await, 0);
+    assert_eq!(follower.interrupt().await, 0);
+    let story = gateway.run("track two --profile G22 --json").await.ended(0).object();
+    assert_eq!(kinds(&story["receipts"]), ["accepted", "offered", "delivered"]);
+}
+
+#[tokio::test]
+async fn an_edxml_file_is_its_own_header() {
+    let gateway = Gateway::start().await;
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/edxml/new.edxml");
+    let send = format!("send --profile G22 --json --edxml {file}");
+    let accepted = gateway.run(&send).await.ended(0).object();
+    assert!(accepted["message_id"].as_str().unwrap().starts_with("edxml:"), "{accepted}");
+    gateway.run("collect --profile H49 --max 1").await.ended(0);
+    let kept: Vec<_> = std::fs::read_dir(gateway.path("received")).unwrap().collect();
+    let kept = kept[0].as_ref().unwrap().path();
+    assert_eq!(kept.extension().unwrap(), "edxml");
+    assert_eq!(std::fs::read(kept).unwrap(), std::fs::read(file).unwrap());
+    let other = gateway.run(&format!("send --profile H49 --edxml {file}")).await.ended(1);
+    assert!(other.err.contains("SENDER_MISMATCH"), "{}", other.err);
+}
