@@ -1,0 +1,4 @@
+//! The gateway seen from outside: the real binary, real TLS, a real ledger on disk.
+
+mod exchange;
+mod support;
