@@ -47,6 +47,7 @@ pub(super) fn step(
                 let receipt = NewReceipt {
                     sender: row.sender,
                     message: row.message,
+                    message_sequence: None,
                     delivery: Some(request.delivery),
                     kind: entry.kind,
                     time: request.at,
