@@ -13,11 +13,11 @@ const MIGRATIONS: &[&str] = &[include_str!("0001_init.sql")];
 
 /// Bytes of a page. Several 2 KB documents share one, and a page that changes in many places is not too
 /// much to write again.
-const PAGE_BYTES: u32 = 8_192;
+const PAGE_BYTES: u32 = 16_384;
 
 /// Pages in the write-ahead log before the writer copies them into the database: 128 MB, so that pages changed
 /// over and over are copied once.
-const WAL_PAGES_MAX: u32 = 16_384;
+const WAL_PAGES_MAX: u32 = 8_192;
 
 /// Page cache of the writer and of each reader, KiB.
 const WRITER_CACHE_KIB: i64 = 65_536;
