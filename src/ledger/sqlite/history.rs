@@ -11,8 +11,7 @@ use super::receipts;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::Receipt;
-use crate::ledger::{DeliveryRecord, Message, MessageKey, MessageRecord};
+use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
 
 const MESSAGE: &str =
     "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
@@ -26,7 +25,7 @@ pub(super) fn messages(
     db: &Connection,
     names: &Names,
     keys: &[MessageKey],
-) -> rusqlite::Result<Vec<(MessageKey, Arc<Message>)>> {
+) -> rusqlite::Result<Vec<KeyedMessage>> {
     // message.with_payload
     let mut statement =
         db.prepare_cached(&format!("SELECT {MESSAGE}, m.payload FROM message m WHERE m.key = ?1"))?;
@@ -50,7 +49,7 @@ pub(super) fn track(
     names: &Names,
     sender: &OrganId,
     message_id: &MessageId,
-) -> rusqlite::Result<Option<(MessageRecord, Vec<Receipt>)>> {
+) -> rusqlite::Result<Option<Story>> {
     let snapshot = db.unchecked_transaction()?;
     let Some(sender) = number(&snapshot, sender)? else { return Ok(None) };
     // message.track
