@@ -53,9 +53,17 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
     Ok(Ok(accepted))
 }
 
+/// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
+/// redirected to another addressee.
 fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
-    recipients.iter().map(|organ| book.accounts.account(*organ)).find_map(|account| {
-        (account.open_deliveries >= book.options.mailbox_deliveries_max)
+    let max = book.options.mailbox_deliveries_max;
+    recipients.iter().find_map(|organ| {
+        let account = book.accounts.account(*organ);
+        if account.open_deliveries + recipients.len() as u64 <= max {
+            return None;
+        }
+        let more = recipients.iter().filter(|other| *other == organ).count() as u64;
+        (account.open_deliveries + more > max)
             .then(|| AcceptRefused::MailboxFull { organ: account.id.clone(), open: account.open_deliveries })
     })
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::codes::Code;
+use super::codes::{Code, at_most, bounded};
 use super::organs::{Names, OrganRef, number};
 use super::writer::Book;
 use crate::domain::delivery::DeliveryId;
@@ -77,7 +77,8 @@ pub(super) fn of_sender(
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE r.sender = ?1 AND r.sender_sequence > ?2 ORDER BY r.sender_sequence LIMIT ?3"
     ))?;
-    let rows = statement.query_map((sender, after, limit), |row| receipt(db, names, row))?;
+    let rows =
+        statement.query_map((sender, bounded(after), at_most(limit)), |row| receipt(db, names, row))?;
     rows.collect()
 }
 
@@ -92,7 +93,7 @@ pub(super) fn of_message(
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE r.message = ?1 ORDER BY r.message_sequence LIMIT ?2"
     ))?;
-    let rows = statement.query_map((message.0, limit), |row| receipt(db, names, row))?;
+    let rows = statement.query_map((message.0, at_most(limit)), |row| receipt(db, names, row))?;
     rows.collect()
 }
 
