@@ -82,9 +82,11 @@ impl Api {
     ) -> Result<(), Status> {
         loop {
             let message = tokio::select! {
-                message = inbound.message() => message?,
-                () = settlements.closed() => return Ok(()),
+                // First, because the session ends by itself then, and the caller has to know why.
+                biased;
                 () = self.stop.cancelled() => return Err(self.refuse(&Self::shutting_down())),
+                () = settlements.closed() => return Ok(()),
+                message = inbound.message() => message?,
             };
             let batch = match message.map(|message| message.request) {
                 None => return Ok(()),
