@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod check_config;
 mod exit;
 mod serve;
@@ -22,6 +23,10 @@ enum Command {
     Serve(serve::Serve),
     /// Check a configuration and say what is wrong / Kiểm tra cấu hình
     CheckConfig(check_config::CheckConfig),
+    /// Measure throughput and latency, and check every document / Đo năng lực
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchClient(bench::BenchClient),
 }
 
 /// Runs the command the process was started with.
@@ -33,6 +38,8 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::CheckConfig(check) => check.run(),
+        Command::Bench(bench) => bench.run(),
+        Command::BenchClient(client) => client.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
