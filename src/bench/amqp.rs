@@ -16,9 +16,8 @@ use lapin::{
 };
 use tokio::sync::mpsc;
 
-use super::desk::{Desk, Organ, Outbox, now};
-use super::error::Error as BenchError;
-use super::part::Tasks;
+use super::desk::{Desk, Organ, Outbox, Tasks, now};
+use super::error::Error;
 use super::received::Arrival;
 use crate::domain::time::Timestamp;
 
@@ -26,20 +25,6 @@ use crate::domain::time::Timestamp;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What AMQP calls a persistent message.
 const PERSISTENT: u8 = 2;
-
-/// Why the baseline cannot be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The node or a connection to it.
-    #[error("RabbitMQ: {0}")]
-    Broker(#[from] lapin::Error),
-    /// No answer.
-    #[error("RabbitMQ: no connection within {} s", CONNECT_TIMEOUT.as_secs())]
-    Timeout,
-    /// A consumer was ended by the node.
-    #[error("RabbitMQ ended the consumer of {0}")]
-    Cancelled(String),
-}
 
 /// The queues of a measurement.
 pub struct Queues {
@@ -52,14 +37,14 @@ impl Queues {
     /// Declares a quorum queue for each organ.
     pub async fn declare(url: &str, run: &str, organs: &[String]) -> Result<Self, Error> {
         let connection = connect(url).await?;
-        let channel = connection.create_channel().await?;
+        let channel = connection.create_channel().await.map_err(broker)?;
         let names: Vec<_> = organs.iter().map(|organ| format!("truc.{run}.{organ}")).collect();
         for name in &names {
             let mut arguments = FieldTable::default();
             let quorum = AMQPValue::LongString(LongString::from("quorum"));
             arguments.insert(ShortString::from("x-queue-type"), quorum);
             let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-            channel.queue_declare(name.as_str().into(), options, arguments).await?;
+            channel.queue_declare(name.as_str().into(), options, arguments).await.map_err(broker)?;
         }
         Ok(Self { connection, channel, names })
     }
@@ -72,9 +57,11 @@ impl Queues {
     /// Deletes them, with all that is in them.
     pub async fn delete(self) -> Result<(), Error> {
         for name in &self.names {
-            self.channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await?;
+            let deleted =
+                self.channel.queue_delete(name.as_str().into(), QueueDeleteOptions::default()).await;
+            deleted.map_err(broker)?;
         }
-        Ok(self.connection.close(200, "done".into()).await?)
+        self.connection.close(200, "done".into()).await.map_err(broker)
     }
 }
 
@@ -85,11 +72,11 @@ pub async fn start(
     url: &str,
     queues: &[String],
     tasks: &mut Tasks,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let consumer = consume(url, &queues[organ.number], desk.plan.window).await?;
     let publisher = connect(url).await?;
-    let channel = publisher.create_channel().await.map_err(Error::from)?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(Error::from)?;
+    let channel = publisher.create_channel().await.map_err(broker)?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(broker)?;
     let (published, confirms) = mpsc::channel(desk.plan.window);
     let outbox = Outbox::new(desk, organ);
     tasks.spawn_local(publish(Rc::clone(desk), organ.number, outbox, channel, queues.to_vec(), published));
@@ -100,17 +87,24 @@ pub async fn start(
 
 async fn connect(url: &str) -> Result<Connection, Error> {
     let connecting = Connection::connect(url, ConnectionProperties::default());
-    Ok(tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.map_err(|_| Error::Timeout)??)
+    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        Ok(connected) => connected.map_err(broker),
+        Err(_) => Err(Error::Amqp(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()))),
+    }
+}
+
+fn broker(error: lapin::Error) -> Error {
+    Error::Amqp(error.to_string())
 }
 
 async fn consume(url: &str, queue: &str, window: usize) -> Result<(Connection, Consumer), Error> {
     let connection = connect(url).await?;
-    let channel = connection.create_channel().await?;
+    let channel = connection.create_channel().await.map_err(broker)?;
     let prefetch = u16::try_from(window).unwrap_or(u16::MAX);
-    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await.map_err(broker)?;
     let options = BasicConsumeOptions::default();
-    let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
-    Ok((connection, consumer))
+    let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await;
+    Ok((connection, consumer.map_err(broker)?))
 }
 
 async fn publish(
@@ -120,7 +114,7 @@ async fn publish(
     channel: Channel,
     queues: Vec<String>,
     published: mpsc::Sender<(u64, PublisherConfirm)>,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let documents = &desk.plan.documents;
     let route = documents.route(sender);
     let mut payload = vec![0; documents.size];
@@ -133,7 +127,7 @@ async fn publish(
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let queue = queues[route.recipient(ordinal)].as_str().into();
         let confirm = channel.basic_publish("".into(), queue, options, &payload, properties).await;
-        if published.send((ordinal, confirm.map_err(Error::from)?)).await.is_err() {
+        if published.send((ordinal, confirm.map_err(broker)?)).await.is_err() {
             break;
         }
     }
@@ -144,9 +138,9 @@ async fn confirm(
     organ: Rc<Organ>,
     mut confirms: mpsc::Receiver<(u64, PublisherConfirm)>,
     _publisher: Connection,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     while let Some((ordinal, confirm)) = confirms.recv().await {
-        let confirmation = confirm.await.map_err(Error::from)?;
+        let confirmation = confirm.await.map_err(broker)?;
         let mut log = organ.sent.borrow_mut();
         match confirmation {
             Confirmation::Ack(None) => log.accepted(ordinal, now()),
@@ -162,20 +156,20 @@ async fn take(
     organ: Rc<Organ>,
     (_connection, consumer): (Connection, Consumer),
     queue: String,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let mut batches = consumer.ready_chunks(desk.plan.window);
     loop {
         let batch = tokio::select! {
             () = desk.stop.cancelled() => return Ok(()),
-            batch = batches.next() => batch.ok_or_else(|| Error::Cancelled(queue.clone()))?,
+            batch = batches.next() => batch.ok_or_else(|| cancelled(&queue))?,
         };
-        let batch = batch.into_iter().collect::<Result<Vec<_>, _>>().map_err(Error::from)?;
+        let batch = batch.into_iter().collect::<Result<Vec<_>, _>>().map_err(broker)?;
         for delivery in &batch {
             arrived(&desk, &organ, delivery);
         }
         // Acknowledged together, as a collector settles.
         if let Some(last) = batch.last() {
-            last.ack(BasicAckOptions { multiple: true }).await.map_err(Error::from)?;
+            last.ack(BasicAckOptions { multiple: true }).await.map_err(broker)?;
         }
         let at = now();
         for sent_at in batch.iter().filter_map(|delivery| *delivery.properties.timestamp()) {
@@ -185,6 +179,10 @@ async fn take(
         organ.sent.borrow_mut().ended(at);
         desk.ended(batch.len());
     }
+}
+
+fn cancelled(queue: &str) -> Error {
+    Error::Amqp(format!("the consumer of {queue} was cancelled"))
 }
 
 fn arrived(desk: &Desk, organ: &Organ, delivery: &Delivery) {

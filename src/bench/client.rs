@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::{JoinSet, LocalSet};
 
-use super::desk::Desk;
+use super::desk::{Desk, Tasks};
 use super::error::Error;
-use super::part::{self, Tasks};
+use super::part;
 use super::plan::{Event, Order, Plan, Progress};
 
 /// How often progress is told.

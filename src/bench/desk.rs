@@ -4,8 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::error::Error;
 use super::latency::Latency;
 use super::pace::Pace;
 use super::plan::{Outcome, Phase, Plan, Progress};
@@ -13,6 +15,9 @@ use super::process::Usage;
 use super::received::ReceivedLog;
 use super::sent::SentLog;
 use crate::domain::time::{Clock, SystemClock, Timestamp};
+
+/// The tasks of a client process. One that fails ends it.
+pub type Tasks = JoinSet<Result<(), Error>>;
 
 /// What the organs of a client process share.
 pub struct Desk {

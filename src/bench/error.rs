@@ -4,7 +4,6 @@ use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 
-use super::amqp;
 use crate::identity;
 use crate::identity::{client, pki};
 
@@ -50,8 +49,8 @@ pub enum Error {
         reason: String,
     },
     /// The RabbitMQ node.
-    #[error(transparent)]
-    Amqp(#[from] amqp::Error),
+    #[error("RabbitMQ: {0}")]
+    Amqp(String),
     /// A client process.
     #[error("client process {number}: {reason}")]
     Client {

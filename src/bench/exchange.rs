@@ -53,9 +53,9 @@ async fn gateway_round(
     }
 }
 
-/// The organs whose certificates are in a profile folder, as many as are wanted.
+/// The organs whose certificates are in the folder of a CA, as many as are wanted.
 fn organs_of(door: &Door, wanted: usize) -> Result<Vec<String>, Error> {
-    let listed = std::fs::read_dir(&door.profile).map_err(Error::system(door.profile.display()))?;
+    let listed = std::fs::read_dir(&door.pki).map_err(Error::system(door.pki.display()))?;
     let mut organs: Vec<OrganId> = listed
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "crt"))
@@ -68,7 +68,7 @@ fn organs_of(door: &Door, wanted: usize) -> Result<Vec<String>, Error> {
         .collect();
     organs.sort();
     if organs.len() < wanted {
-        let (found, folder) = (organs.len(), door.profile.display());
+        let (found, folder) = (organs.len(), door.pki.display());
         let what =
             format!("{folder} holds certificates of {found} organs (ID.crt and ID.key), not of {wanted}");
         return Err(Error::Impossible(what));

@@ -97,7 +97,7 @@ impl Site {
         let late = || Err(format!("it took more than {} s", START_TIMEOUT.as_secs()));
         let endpoint = up.unwrap_or_else(|_| late()).map_err(|reason| Error::NotUp { reason, log })?;
         let ready_in = started.elapsed();
-        let door = Door { endpoint, profile: self.folder.join("pki") };
+        let door = Door { endpoint, pki: self.folder.join("pki") };
         Ok(Gateway { pid: child.id().unwrap_or_default(), child, home, door, ready_in })
     }
 
@@ -198,6 +198,7 @@ async fn is_ready(ops: SocketAddr) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::directory::Directory;
 
     #[test]
     fn addresses_are_in_the_log() {
@@ -217,7 +218,7 @@ mod tests {
         fs::write(&file, text).unwrap();
         let config = Config::load(Some(&file), std::iter::empty()).unwrap();
         assert_eq!((config.limits.stream_window, config.limits.mailbox_deliveries_max), (1_000, 3_000_000));
-        assert_eq!(crate::app::read_directory(&config.directory.files).unwrap().len(), 2);
+        assert_eq!(Directory::from_csv_files(&config.directory.files).unwrap().len(), 2);
         assert!(site.folder.join("pki/K99.B00002.key").exists());
         fs::remove_file(file).unwrap();
         drop(site);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::error::Error;
-use super::plan::Amount;
+use super::plan::{Amount, Door};
 use crate::domain::limits::{PAYLOAD_BYTES_CEILING, WINDOW_MAX};
 
 /// Most documents of a warm-up, and the longest one.
@@ -42,7 +42,7 @@ pub struct Options {
     /// Where the folder of a gateway's data is made.
     pub data: PathBuf,
     /// A gateway that is there, in place of one that is started.
-    pub given: Option<super::plan::Door>,
+    pub given: Option<Door>,
     /// A RabbitMQ node to measure in turn with the gateway.
     pub baseline_amqp: Option<String>,
     /// What is measured.

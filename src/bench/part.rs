@@ -7,11 +7,10 @@ pub mod watching;
 
 use std::rc::Rc;
 
-use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
 use super::amqp;
-use super::desk::Desk;
+use super::desk::{Desk, Tasks};
 use super::error::Error;
 use super::plan::{Door, Part};
 use crate::identity::client::{self, ClientFiles, ClientTls};
@@ -19,8 +18,6 @@ use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceC
 
 /// A connection to a gateway.
 pub type Client = DocumentExchangeServiceClient<Channel>;
-/// The tasks of a client process. One that fails ends it.
-pub type Tasks = JoinSet<Result<(), Error>>;
 
 /// Connects the organs of a plan and starts their tasks.
 pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
@@ -56,7 +53,7 @@ pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
 }
 
 async fn enter(door: &Door, organ: &str) -> Result<Client, Error> {
-    let file = |name: String| door.profile.join(name);
+    let file = |name: String| door.pki.join(name);
     let tls = ClientTls::load(&ClientFiles {
         ca: file("ca.crt".to_owned()),
         certificate: file(format!("{organ}.crt")),

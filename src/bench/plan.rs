@@ -56,7 +56,7 @@ pub struct Door {
     /// `https://host:port`.
     pub endpoint: String,
     /// The folder of `ca.crt` and each organ's `ID.crt` and `ID.key`.
-    pub profile: PathBuf,
+    pub pki: PathBuf,
 }
 
 /// What a client process is told later.

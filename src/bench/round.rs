@@ -90,6 +90,22 @@ impl Cast<'_> {
         Clients::start(&[plan]).await
     }
 
+    /// Measures the exchange at two gateways of our own, in turn.
+    pub async fn in_turn(
+        &self,
+        rounds: usize,
+        gateways: [(&Gateway, &str); 2],
+    ) -> Result<[Vec<Round>; 2], Error> {
+        let mut measured = [Vec::new(), Vec::new()];
+        for number in 1..=rounds {
+            for (rounds, (gateway, name)) in measured.iter_mut().zip(gateways) {
+                let what = format!("{number}. {name}");
+                rounds.push(self.exchange(&gateway.door, Some(gateway), &what).await?);
+            }
+        }
+        Ok(measured)
+    }
+
     async fn measured(
         &self,
         plans: &[Plan],

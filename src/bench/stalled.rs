@@ -7,7 +7,6 @@ use super::options::{Load, Options};
 use super::report::{Setup, StalledReport, latency, per_s};
 use super::round::Cast;
 use super::verdict::Verdict;
-use super::waiting::in_turn;
 
 /// Measures a gateway with such collectors, each with twice its window to take, and one without, in turn.
 pub async fn measure(options: &Options, stalled: usize) -> Result<StalledReport, Error> {
@@ -25,7 +24,7 @@ pub async fn measure(options: &Options, stalled: usize) -> Result<StalledReport,
     // From then on every one of them holds a full window.
     collectors.wait_for((window * burden.len()) as u64).await?;
     let free = site.start("free").await?;
-    let [with, without] = in_turn(&cast, options.rounds, [&burdened, &free], ["burdened", "free"]).await?;
+    let [with, without] = cast.in_turn(options.rounds, [(&burdened, "burdened"), (&free, "free")]).await?;
     collectors.finish().await?;
     free.stop().await?;
     burdened.stop().await?;

@@ -1,11 +1,11 @@
 //! What deliveries that wait for an absent organ cost: memory, the time of a restart, and the others' throughput.
 
 use super::error::Error;
-use super::gateway::{Gateway, Site};
+use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
 use super::report::{Setup, WaitingReport, per_s};
-use super::round::{Cast, Round};
+use super::round::Cast;
 use super::verdict::Verdict;
 
 /// Fills the mailbox of an absent organ, kills the gateway, starts it again, and sets the throughput of the others beside
@@ -18,26 +18,26 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
     let cast = Cast { load: &options.load, organs: &site.organs };
 
     let loaded = site.start("loaded").await?;
-    // The same traffic before and after, so that only what waits makes a difference.
+    // Traffic first, so that caches are full and only what waits makes a difference.
     let warm = cast.exchange(&loaded.door, Some(&loaded), "traffic before").await?;
     let before = loaded.usage()?;
     let fill = cast.fill(&loaded.door, vec![absent], waiting, "filling").await?;
     let filled = loaded.usage()?;
-    let after = cast.exchange(&loaded.door, Some(&loaded), "traffic after").await?;
-    let after_traffic = loaded.usage()?;
     loaded.kill().await?;
 
     let loaded = site.start("loaded").await?;
     let ready_in = loaded.ready_in;
     let restarted = loaded.usage()?;
     let empty = site.start("empty").await?;
-    let [with, without] = in_turn(&cast, options.rounds, [&loaded, &empty], ["loaded", "empty"]).await?;
+    let [with, without] = cast.in_turn(options.rounds, [(&loaded, "loaded"), (&empty, "empty")]).await?;
+    // Both have had the same traffic since their start.
+    let (loaded_after, empty_after) = (loaded.usage()?, empty.usage()?);
     empty.stop().await?;
     loaded.stop().await?;
 
     let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
     let (with_per_s, without_per_s) = (median(per_s(&with)), median(per_s(&without)));
-    let others = [&fill, &after].into_iter().chain(&with).chain(&without);
+    let others = std::iter::once(&fill).chain(&with).chain(&without);
     let verdict = others.fold(warm.verdict, |all: Verdict, round| all.and(&round.verdict));
     Ok(WaitingReport {
         setup,
@@ -45,9 +45,10 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
         fill_per_s: fill.throughput_per_s(),
         rss_before_mb: mib(before.rss_bytes),
         rss_filled_mb: mib(filled.rss_bytes),
-        rss_after_mb: mib(after_traffic.rss_bytes),
-        rss_growth_mb: mib(filled.rss_bytes.max(after_traffic.rss_bytes)) - mib(before.rss_bytes),
+        rss_growth_mb: mib(filled.rss_bytes) - mib(before.rss_bytes),
         rss_restarted_mb: mib(restarted.rss_bytes),
+        rss_loaded_mb: mib(loaded_after.rss_bytes),
+        rss_empty_mb: mib(empty_after.rss_bytes),
         ready_in_s: ready_in.as_secs_f64(),
         throughput_per_s: with_per_s,
         empty_per_s: without_per_s,
@@ -56,21 +57,4 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
         empty_rounds_per_s: per_s(&without),
         verdict,
     })
-}
-
-/// Measures two gateways in turn.
-pub async fn in_turn(
-    cast: &Cast<'_>,
-    rounds: usize,
-    gateways: [&Gateway; 2],
-    names: [&str; 2],
-) -> Result<[Vec<Round>; 2], Error> {
-    let mut measured = [Vec::new(), Vec::new()];
-    for number in 1..=rounds {
-        for (which, gateway) in gateways.into_iter().enumerate() {
-            let what = format!("{number}. {}", names[which]);
-            measured[which].push(cast.exchange(&gateway.door, Some(gateway), &what).await?);
-        }
-    }
-    Ok(measured)
 }

@@ -1,6 +1,6 @@
 //! `truc bench`: how fast a gateway is, beside raw RabbitMQ, and whether every document came as it was sent.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,11 +49,11 @@ pub struct Bench {
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     data: PathBuf,
     /// A gateway that runs already, https://host:port; mail of its organs is left alone, but they should be idle
-    #[arg(long, value_name = "URL", requires = "profile")]
+    #[arg(long, value_name = "URL", requires = "pki")]
     endpoint: Option<String>,
-    /// Its CA's ca.crt and an ID.crt and ID.key for each organ, as `truc pki` makes them
+    /// The folder of its CA as `truc pki` makes it: ca.crt, and an ID.crt and ID.key for each organ
     #[arg(long, value_name = "DIR", requires = "endpoint")]
-    profile: Option<PathBuf>,
+    pki: Option<PathBuf>,
     /// A RabbitMQ node, amqp://user:password@host:port/vhost: the same load over quorum queues, with confirms and manual
     /// acknowledgements, in turn with the gateway
     #[arg(long, value_name = "URL")]
@@ -75,17 +75,15 @@ pub struct BenchClient {}
 
 impl Bench {
     /// Measures and prints.
-    #[expect(clippy::print_stdout, reason = "the answer of this command")]
     pub fn run(self) -> Result<(), Exit> {
         let json = self.json;
         let options = self.options();
         options.check().map_err(Exit::usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let report = runtime.map_err(Exit::failed)?.block_on(bench::run(&options)).map_err(Exit::failed)?;
-        match json {
-            true => println!("{}", serde_json::to_string(&report).map_err(Exit::failed)?),
-            false => println!("{report}"),
-        }
+        let told =
+            if json { serde_json::to_string(&report).map_err(Exit::failed)? } else { report.to_string() };
+        writeln!(io::stdout(), "{told}").map_err(Exit::failed)?;
         match report.verified() {
             true => Ok(()),
             false => Err(Exit::Failed("not every document was as it has to be".to_owned())),
@@ -100,7 +98,7 @@ impl Bench {
         };
         let compared = self.baseline_amqp.is_some() || subject != Subject::Exchange;
         let time = |seconds| Amount::Time(Duration::from_secs(u64::from(seconds)));
-        let given = self.endpoint.zip(self.profile);
+        let given = self.endpoint.zip(self.pki);
         Options {
             load: Load {
                 organs: self.organs,
@@ -113,7 +111,7 @@ impl Bench {
             },
             rounds: self.rounds.unwrap_or(if compared { ROUNDS_COMPARED } else { 1 }),
             data: self.data,
-            given: given.map(|(endpoint, profile)| Door { endpoint, profile }),
+            given: given.map(|(endpoint, pki)| Door { endpoint, pki }),
             baseline_amqp: self.baseline_amqp,
             subject,
         }

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Client, Tasks};
-use crate::bench::desk::{Desk, Organ};
+use super::Client;
+use crate::bench::desk::{Desk, Organ, Tasks};
 use crate::bench::error::Error;
 use crate::bench::received::Arrival;
 use crate::proto::v1::{self, CollectRequest, collect_request::Request, settlement::Outcome};

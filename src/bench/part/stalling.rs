@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
 
+use super::Client;
 use super::collecting::{CALL, delivered, open, settle};
-use super::{Client, Tasks};
-use crate::bench::desk::Desk;
+use crate::bench::desk::{Desk, Tasks};
 use crate::bench::error::Error;
 
 /// What a collector that settles nothing lets run out again and again: the shortest lease there is.

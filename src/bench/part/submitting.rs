@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{Client, Tasks};
-use crate::bench::desk::{Desk, Organ, Outbox, now};
+use super::Client;
+use crate::bench::desk::{Desk, Organ, Outbox, Tasks, now};
 use crate::bench::documents::Route;
 use crate::bench::error::Error;
 use crate::proto::v1::{self, SubmitStreamRequest, submit_result::Result as Answer};

@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::{Client, Tasks};
-use crate::bench::desk::{Desk, Organ, now};
+use super::Client;
+use crate::bench::desk::{Desk, Organ, Tasks, now};
 use crate::bench::error::Error;
 use crate::proto::v1::WatchReceiptsRequest;
 

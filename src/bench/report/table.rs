@@ -100,7 +100,6 @@ impl WaitingReport {
             ("waiting deliveries", format!("{}, filled at {}", self.waiting, rate(self.fill_per_s))),
             ("memory before", format!("{:.0} MiB", self.rss_before_mb)),
             ("memory when filled", format!("{:.0} MiB", self.rss_filled_mb)),
-            ("memory after traffic", format!("{:.0} MiB", self.rss_after_mb)),
             ("growth", format!("{:.0} MiB", self.rss_growth_mb)),
             ("restart to ready", format!("{:.2} s, {:.0} MiB", self.ready_in_s, self.rss_restarted_mb)),
             (
@@ -108,6 +107,10 @@ impl WaitingReport {
                 format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s)),
             ),
             ("empty gateway's", format!("{} ({})", rate(self.empty_per_s), rates(&self.empty_rounds_per_s))),
+            (
+                "memory then",
+                format!("{:.0} MiB; {:.0} MiB of the empty one", self.rss_loaded_mb, self.rss_empty_mb),
+            ),
             ("others / empty", format!("{:.2}", self.ratio)),
             ("checked", checks(&self.verdict)),
             ("verified", self.verdict.verified.to_string()),
