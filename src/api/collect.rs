@@ -62,7 +62,10 @@ impl Api {
             () = self.stop.cancelled() => return Err(self.refuse(&Self::shutting_down())),
         };
         let options = match first {
-            Ok(message) => self.collector_options(caller, message?).map_err(|r| self.refuse(&r))?,
+            Ok(message) => {
+                let message = message.map_err(|status| self.broken_off(status))?;
+                self.collector_options(caller, message).map_err(|r| self.refuse(&r))?
+            }
             Err(_) => return Err(self.refuse(&violation("no message came"))),
         };
         let _open = self.streams.open(&options.by).map_err(|r| self.refuse(&r))?;
@@ -82,7 +85,7 @@ impl Api {
     ) -> Result<(), Status> {
         loop {
             let message = tokio::select! {
-                message = inbound.message() => message?,
+                message = inbound.message() => message.map_err(|status| self.broken_off(status))?,
                 () = settlements.closed() => return Ok(()),
                 () = self.stop.cancelled() => return Err(self.refuse(&Self::shutting_down())),
             };

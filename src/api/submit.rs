@@ -86,7 +86,8 @@ impl Api {
             for message in chunk {
                 match message {
                     Ok(message) => submissions.push(message.submission),
-                    Err(status) => fault = Some(status),
+                    // The first says what is wrong; what the library says after it is about the rest.
+                    Err(status) => _ = fault.get_or_insert_with(|| self.broken_off(status)),
                 }
             }
             let count = u32::try_from(submissions.len()).unwrap_or(u32::MAX);
