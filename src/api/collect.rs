@@ -131,9 +131,13 @@ impl Api {
         let lease = lease(request.lease.as_ref(), "lease")?;
         let wait = bounded(request.wait.as_ref(), Duration::ZERO, 0..=FETCH_WAIT_S_MAX, "wait")?;
         let bytes = self.limits.collect_window_bytes;
-        let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait);
-        // A task of its own: run to its end even when the caller goes away.
+        // Dropped when the caller hangs up: what comes after that is for others.
+        let given_up = self.stop.child_token();
+        let _waiting = given_up.clone().drop_guard();
+        let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait, given_up);
+        // A task of its own: what has been taken is leased and loaded even when the caller goes away.
         let fetched = tokio::select! {
+            biased;
             fetched = self.tasks.spawn(fetching) => fetched,
             () = self.stop.cancelled() => return Err(Self::shutting_down()),
         };
