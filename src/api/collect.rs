@@ -213,6 +213,13 @@ fn response(handed: Handed) -> v1::CollectResponse {
 
 fn delivery(offered: Offered) -> v1::Delivery {
     let message = &offered.message;
+    tracing::debug!(
+        message_id = %message.message_id,
+        delivery = %offered.stepped.delivery,
+        recipient = %offered.stepped.recipient,
+        attempt = offered.stepped.progress.attempt,
+        "offered"
+    );
     v1::Delivery {
         delivery_id: offered.stepped.delivery.to_string(),
         lease: offered.lease().to_string(),
