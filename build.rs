@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use prost::Message;
 
+#[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let files = ["exchange", "directory", "evidence", "errors", "document"]

@@ -4,24 +4,64 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::config;
+
 mod check_config;
+mod collect;
+mod connection;
 mod exit;
+mod files;
+mod json;
+mod organs;
+mod out;
+mod pki;
+mod progress;
+mod receipts;
+mod sandbox;
+mod send;
 mod serve;
+mod signals;
+mod tables;
+mod times;
+mod track;
+mod words;
+
+use exit::Exit;
+use words::Lang;
 
 /// Trục: an interoperability message gateway.
 #[derive(Debug, Parser)]
 #[command(name = "truc", version, about, max_term_width = 110)]
 struct Cli {
+    /// Language of tables [default: by the locale, else English]
+    #[arg(long, value_enum, global = true, help_heading = "Output")]
+    lang: Option<Lang>,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See a whole exchange on this machine / Chạy thử toàn bộ trên máy này
+    Sandbox(sandbox::Sandbox),
     /// Run a gateway / Chạy cổng liên thông
     Serve(serve::Serve),
     /// Check a configuration and say what is wrong / Kiểm tra cấu hình
     CheckConfig(check_config::CheckConfig),
+    /// Make a development CA and certificates / Tạo CA thử nghiệm và chứng thư số
+    Pki(pki::Pki),
+    /// Send a document / Gửi văn bản
+    Send(send::Send),
+    /// Collect documents / Lấy văn bản về
+    Collect(collect::Collect),
+    /// Show the story of a message / Theo dõi một văn bản
+    Track(track::Track),
+    /// Show the receipts of what was sent / Xem biên nhận
+    Receipts(receipts::Receipts),
+    /// List the organs of the directory / Danh mục cơ quan
+    Organs(organs::Organs),
+    /// Say where documents to an organ go / Tra nơi nhận hiện nay
+    Resolve(organs::Resolve),
 }
 
 /// Runs the command the process was started with.
@@ -30,12 +70,26 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
     };
+    let lang = cli.lang.unwrap_or_else(|| Lang::of_environment(config::environment()));
     let done = match cli.command {
+        Command::Sandbox(sandbox) => sandbox.run(lang),
         Command::Serve(serve) => serve.run(),
-        Command::CheckConfig(check) => check.run(),
+        Command::CheckConfig(check) => check.run(lang),
+        Command::Pki(pki) => pki.run(lang),
+        Command::Send(send) => send.run(lang),
+        Command::Collect(collect) => collect.run(lang),
+        Command::Track(track) => track.run(lang),
+        Command::Receipts(receipts) => receipts.run(lang),
+        Command::Organs(organs) => organs.run(lang),
+        Command::Resolve(resolve) => resolve.run(lang),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => exit.report(),
     }
+}
+
+/// Runs what waits for others.
+fn block_on<T>(work: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
+    tokio::runtime::Runtime::new().map_err(Exit::failed)?.block_on(work)
 }

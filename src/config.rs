@@ -115,6 +115,11 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
         .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
 }
 
+/// Where this program is, for commands somebody can paste.
+pub fn program() -> std::path::PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "truc".into())
+}
+
 fn default_table() -> toml::Table {
     toml::from_str(DEFAULT_TOML).expect("config/truc.default.toml is TOML; a test reads it")
 }

@@ -78,6 +78,9 @@ pub type WrittenSettlement = (String, Result<Settlement, Refusal>);
 /// A settlement as it was written, and where the delivery stands now, or why the settlement was not taken.
 pub type SettleAnswer = (String, Result<State, Refusal>);
 
+/// A settlement as it was written, and what kind of outcome the ledger is asked to record.
+type ReadSettlement = (String, Result<SettlementOutcome, Refusal>);
+
 impl Dispatch {
     /// Settles deliveries an organ holds, on behalf of it by whoever spoke. Answers in order.
     pub async fn settle(
@@ -100,7 +103,7 @@ impl Dispatch {
         organ: &OrganId,
         by: &OrganId,
         written: Vec<WrittenSettlement>,
-    ) -> (Vec<(String, Result<SettlementOutcome, Refusal>)>, Vec<StepRequest>) {
+    ) -> (Vec<ReadSettlement>, Vec<StepRequest>) {
         let at = self.clock.now();
         let mut requests = Vec::with_capacity(written.len());
         let batch = written.into_iter().map(|(id, settlement)| {
@@ -126,7 +129,7 @@ impl Dispatch {
 
     fn settle_answers(
         &self,
-        batch: Vec<(String, Result<SettlementOutcome, Refusal>)>,
+        batch: Vec<ReadSettlement>,
         answers: Vec<Result<Stepped, StepError>>,
     ) -> Vec<SettleAnswer> {
         let mut answers = answers.into_iter();

@@ -71,6 +71,11 @@ pub struct Addressee {
     pub redirected: Option<(OrganId, String)>,
 }
 
+/// A message and the ledger's number for it.
+pub type KeyedMessage = (MessageKey, Arc<Message>);
+/// A message as it stands, and its receipts in order.
+pub type Story = (MessageRecord, Vec<Receipt>);
+
 /// A message to be accepted.
 #[derive(Clone, Debug)]
 pub struct Acceptance {
@@ -301,10 +306,7 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>>;
 
     /// Messages with their payloads. A key that is not there is left out.
-    fn messages(
-        &self,
-        keys: Vec<MessageKey>,
-    ) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>>;
+    fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>>;
 
     /// Deliveries due at `now`, the longest due first, at most `limit`.
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>>;
@@ -320,7 +322,7 @@ pub trait Ledger: Send + Sync + 'static {
         &'a self,
         sender: &'a OrganId,
         message_id: &'a MessageId,
-    ) -> BoxFuture<'a, Result<Option<(MessageRecord, Vec<Receipt>)>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<Story>, Error>>;
 
     /// Receipts of a sender with numbers above `after`, in order, at most `limit`.
     fn receipts<'a>(

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::exit::Exit;
+use super::out::{Form, Out};
+use super::words::Lang;
 use crate::app;
 use crate::config::{self, Config};
 use crate::domain::time::SystemClock;
@@ -21,19 +23,21 @@ pub struct CheckConfig {
     /// Only the values, not the certificates and directory files they name
     #[arg(long)]
     values_only: bool,
+    #[command(flatten)]
+    form: Form,
 }
 
 impl CheckConfig {
     /// Checks.
-    #[expect(clippy::print_stdout, reason = "the answer of this command")]
-    pub fn run(self) -> Result<(), Exit> {
+    pub fn run(self, lang: Lang) -> Result<(), Exit> {
         let config = Config::load(self.config.as_deref(), config::environment()).map_err(Exit::usage)?;
         if !self.values_only {
             let metrics = Arc::new(Metrics::unobserved());
             ServerTls::load(app::tls_files(&config), Arc::new(SystemClock), metrics).map_err(Exit::usage)?;
             app::read_directory(&config.directory.files).map_err(Exit::usage)?;
         }
-        print!("{config}");
-        Ok(())
+        let mut out = Out::new(lang, self.form);
+        out.object(&serde_json::to_value(&config).map_err(Exit::failed)?)?;
+        out.text(config.to_string().trim_end())
     }
 }

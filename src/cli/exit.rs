@@ -9,6 +9,8 @@ pub enum Exit {
     Failed(String),
     /// 64: the command line or the configuration is wrong; nothing was tried.
     Usage(String),
+    /// 141, as a shell shows for SIGPIPE: whoever read the answer has left. Nothing is said.
+    Unread,
 }
 
 impl Exit {
@@ -28,6 +30,7 @@ impl Exit {
         let (code, why) = match self {
             Self::Failed(why) => (1, why),
             Self::Usage(why) => (64, why),
+            Self::Unread => return ExitCode::from(141),
         };
         eprintln!("truc: {why}");
         ExitCode::from(code)

@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
-    AcceptAnswers, Acceptance, Commits, Error, Ledger, Message, MessageKey, MessageRecord, Pending, Ready,
-    StepAnswers, StepRequest, Tally,
+    AcceptAnswers, Acceptance, Commits, Error, KeyedMessage, Ledger, MessageKey, MessageRecord, Pending,
+    Ready, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -182,10 +182,7 @@ impl Ledger for SqliteLedger {
         Box::pin(self.readers.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
     }
 
-    fn messages(
-        &self,
-        keys: Vec<MessageKey>,
-    ) -> BoxFuture<'_, Result<Vec<(MessageKey, Arc<Message>)>, Error>> {
+    fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
         Box::pin(self.readers.read(move |db, names| history::messages(db, names, &keys)))
     }
 
@@ -205,7 +202,7 @@ impl Ledger for SqliteLedger {
         &'a self,
         sender: &'a OrganId,
         message_id: &'a MessageId,
-    ) -> BoxFuture<'a, Result<Option<(MessageRecord, Vec<Receipt>)>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<Story>, Error>> {
         let (sender, message_id) = (sender.clone(), message_id.clone());
         Box::pin(self.readers.read(move |db, names| history::track(db, names, &sender, &message_id)))
     }

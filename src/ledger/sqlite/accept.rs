@@ -36,24 +36,34 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
     }
     book.next_message += 1;
     let mut accepted = Accepted {
-        receipt: append(db, book, key, sender, new, None)?,
+        receipt: append(db, book, key, sender, new, 1, None)?,
         deliveries: Vec::with_capacity(recipients.len()),
         repeated: false,
     };
     for (addressee, recipient) in new.addressees.iter().zip(recipients) {
         accepted.deliveries.push(insert_delivery(db, book, key, sender, recipient, new, addressee)?);
     }
+    let mut message_sequence = 1;
     for (delivery, addressee) in accepted.deliveries.iter().zip(&new.addressees) {
         if let Some((_, legal_basis)) = &addressee.redirected {
-            append(db, book, key, sender, new, Some((delivery, legal_basis)))?;
+            message_sequence += 1;
+            append(db, book, key, sender, new, message_sequence, Some((delivery, legal_basis)))?;
         }
     }
     Ok(Ok(accepted))
 }
 
+/// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
+/// redirected to another addressee.
 fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
-    recipients.iter().map(|organ| book.accounts.account(*organ)).find_map(|account| {
-        (account.open_deliveries >= book.options.mailbox_deliveries_max)
+    let max = book.options.mailbox_deliveries_max;
+    recipients.iter().find_map(|organ| {
+        let account = book.accounts.account(*organ);
+        if account.open_deliveries + recipients.len() as u64 <= max {
+            return None;
+        }
+        let more = recipients.iter().filter(|other| *other == organ).count() as u64;
+        (account.open_deliveries + more > max)
             .then(|| AcceptRefused::MailboxFull { organ: account.id.clone(), open: account.open_deliveries })
     })
 }
@@ -145,6 +155,7 @@ fn append(
     key: MessageKey,
     sender: OrganRef,
     new: &Acceptance,
+    message_sequence: u32,
     redirected: Option<(&AcceptedDelivery, &String)>,
 ) -> rusqlite::Result<Receipt> {
     let kind = if redirected.is_some() { ReceiptKind::Redirected } else { ReceiptKind::Accepted };
@@ -153,6 +164,7 @@ fn append(
     let row = NewReceipt {
         sender,
         message: key,
+        message_sequence: Some(message_sequence),
         delivery: delivery.map(|d| d.id),
         kind,
         time: new.message.accepted_at,
@@ -162,7 +174,7 @@ fn append(
         reason,
         retry_time: None,
     };
-    let (sender_sequence, message_sequence) = receipts::append(db, book, &row)?;
+    let sender_sequence = receipts::append(db, book, &row)?;
     Ok(Receipt {
         sender_sequence,
         message_sequence,

@@ -46,6 +46,17 @@ codes! {
     }
 }
 
+/// A number from outside as a column can be compared with it: the largest there is stands for all beyond, which are
+/// nobody's.
+pub(super) fn bounded(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A limit, likewise.
+pub(super) fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
 impl ToSql for Code<Timestamp> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.0.as_micros().into())

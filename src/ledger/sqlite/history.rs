@@ -5,14 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::codes::Code;
+use super::codes::{Code, at_most, bounded};
 use super::organs::{Names, OrganRef, number};
 use super::receipts;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::Receipt;
-use crate::ledger::{DeliveryRecord, Message, MessageKey, MessageRecord};
+use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
 
 const MESSAGE: &str =
     "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
@@ -26,14 +25,14 @@ pub(super) fn messages(
     db: &Connection,
     names: &Names,
     keys: &[MessageKey],
-) -> rusqlite::Result<Vec<(MessageKey, Arc<Message>)>> {
+) -> rusqlite::Result<Vec<KeyedMessage>> {
     // message.with_payload
     let mut statement =
         db.prepare_cached(&format!("SELECT {MESSAGE}, m.payload FROM message m WHERE m.key = ?1"))?;
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
         let message = statement
-            .query_row([key.0], |row| {
+            .query_row([bounded(key.0)], |row| {
                 let mut message = message(db, names, row)?;
                 message.payload = row.get::<_, Vec<u8>>(11)?.into();
                 Ok(message)
@@ -50,7 +49,7 @@ pub(super) fn track(
     names: &Names,
     sender: &OrganId,
     message_id: &MessageId,
-) -> rusqlite::Result<Option<(MessageRecord, Vec<Receipt>)>> {
+) -> rusqlite::Result<Option<Story>> {
     let snapshot = db.unchecked_transaction()?;
     let Some(sender) = number(&snapshot, sender)? else { return Ok(None) };
     // message.track
@@ -61,7 +60,7 @@ pub(super) fn track(
         .query_row((sender, message_id.as_str()), |row| record(&snapshot, names, row))
         .optional()?;
     let Some(found) = found else { return Ok(None) };
-    let receipts = receipts::of_message(&snapshot, names, found.key, usize::MAX >> 1)?;
+    let receipts = receipts::of_message(&snapshot, names, found.key, usize::MAX)?;
     Ok(Some((found, receipts)))
 }
 
@@ -78,8 +77,8 @@ pub(super) fn sent(
     let mut statement = db.prepare_cached(&format!(
         "SELECT {MESSAGE} FROM message m WHERE m.sender = ?1 AND m.key < ?2 ORDER BY m.key DESC LIMIT ?3"
     ))?;
-    let before = before.map_or(i64::MAX as u64, |key| key.0);
-    let rows = statement.query_map((sender, before, limit), |row| record(db, names, row))?;
+    let before = before.map_or(i64::MAX, |key| bounded(key.0));
+    let rows = statement.query_map((sender, before, at_most(limit)), |row| record(db, names, row))?;
     rows.collect()
 }
 
@@ -99,8 +98,8 @@ pub(super) fn received(
          WHERE d.recipient = ?1 AND d.id < ?2 AND (NOT ?3 OR d.due_at IS NOT NULL)
          ORDER BY d.id DESC LIMIT ?4"
     ))?;
-    let before = before.map_or(i64::MAX as u64, |id| id.0);
-    let rows = statement.query_map((recipient, before, open_only, limit), |row| {
+    let before = before.map_or(i64::MAX, |id| bounded(id.0));
+    let rows = statement.query_map((recipient, before, open_only, at_most(limit)), |row| {
         Ok(MessageRecord {
             key: MessageKey(row.get(0)?),
             message: message(db, names, row)?,

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::codes::Code;
+use super::codes::{Code, at_most, bounded};
 use super::organs::{Names, number};
 use crate::domain::delivery::{DeliveryId, Hold, State};
 use crate::domain::message::Lane;
@@ -24,7 +24,7 @@ pub(super) fn ready(
         "SELECT id, message, payload_bytes FROM delivery
          WHERE recipient = ?1 AND lane = ?2 AND id > ?3 AND state = 0 ORDER BY id LIMIT ?4",
     )?;
-    let rows = statement.query_map((organ, Code(lane), after.0, limit), |row| {
+    let rows = statement.query_map((organ, Code(lane), bounded(after.0), at_most(limit)), |row| {
         Ok(Ready {
             delivery: DeliveryId(row.get(0)?),
             message: MessageKey(row.get(1)?),
@@ -39,7 +39,7 @@ pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Re
     // delivery.due
     let mut statement =
         db.prepare_cached("SELECT id FROM delivery WHERE due_at <= ?1 ORDER BY due_at LIMIT ?2")?;
-    let rows = statement.query_map((Code(now), limit), |row| row.get(0).map(DeliveryId))?;
+    let rows = statement.query_map((Code(now), at_most(limit)), |row| row.get(0).map(DeliveryId))?;
     rows.collect()
 }
 
@@ -58,7 +58,7 @@ pub(super) fn held_by_streams(db: &Connection, limit: usize) -> rusqlite::Result
     let mut statement = db.prepare_cached(
         "SELECT id, attempt FROM delivery WHERE due_at IS NOT NULL AND state = ?1 AND hold = ?2 LIMIT ?3",
     )?;
-    let rows = statement.query_map((Code(State::InFlight), Code(Hold::Stream), limit), |row| {
+    let rows = statement.query_map((Code(State::InFlight), Code(Hold::Stream), at_most(limit)), |row| {
         Ok((DeliveryId(row.get(0)?), row.get(1)?))
     })?;
     rows.collect()

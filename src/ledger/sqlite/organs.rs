@@ -51,6 +51,7 @@ pub(super) struct Account {
     pub id: OrganId,
     pub receipt_head: u64,
     pub open_deliveries: u64,
+    written_head: u64,
 }
 
 /// The writer's view of the organs: all of them in memory, written back once per commit.
@@ -72,7 +73,9 @@ impl Accounts {
             let number: OrganRef = row.get(0)?;
             let id = parsed(&row.get::<_, String>(1)?)?;
             this.numbers.insert(id.clone(), number);
-            let account = Account { id, receipt_head: row.get(2)?, open_deliveries: row.get(3)? };
+            let receipt_head = row.get(2)?;
+            let account =
+                Account { id, receipt_head, open_deliveries: row.get(3)?, written_head: receipt_head };
             this.accounts.insert(number, account);
         }
         Ok(this)
@@ -87,7 +90,7 @@ impl Accounts {
         db.prepare_cached("INSERT INTO organ (id) VALUES (?1)")?.execute([organ.as_str()])?;
         let number = db.last_insert_rowid();
         self.numbers.insert(organ.clone(), number);
-        let account = Account { id: organ.clone(), receipt_head: 0, open_deliveries: 0 };
+        let account = Account { id: organ.clone(), receipt_head: 0, open_deliveries: 0, written_head: 0 };
         self.accounts.insert(number, account);
         Ok(number)
     }
@@ -107,15 +110,20 @@ impl Accounts {
             .expect("every number in the tables is an organ's, and all organs are loaded")
     }
 
-    /// Writes what changed.
-    pub fn write_back(&mut self, db: &Connection) -> rusqlite::Result<()> {
+    /// Writes what changed; gives the senders whose logs have grown, and their new heads.
+    pub fn write_back(&mut self, db: &Connection) -> rusqlite::Result<Vec<(OrganId, u64)>> {
+        let mut heads = Vec::new();
         // organ.write_back
         let mut statement =
             db.prepare_cached("UPDATE organ SET receipt_head = ?2, open_deliveries = ?3 WHERE ref = ?1")?;
         for organ in self.changed.drain() {
-            let account = &self.accounts[&organ];
+            let Some(account) = self.accounts.get_mut(&organ) else { continue };
             statement.execute((organ, account.receipt_head, account.open_deliveries))?;
+            if account.receipt_head != account.written_head {
+                account.written_head = account.receipt_head;
+                heads.push((account.id.clone(), account.receipt_head));
+            }
         }
-        Ok(())
+        Ok(heads)
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row};
 
-use super::codes::Code;
+use super::codes::{Code, at_most, bounded};
 use super::organs::{Names, OrganRef, number};
 use super::writer::Book;
 use crate::domain::delivery::DeliveryId;
@@ -16,6 +16,8 @@ use crate::ledger::MessageKey;
 pub(super) struct NewReceipt<'a> {
     pub sender: OrganRef,
     pub message: MessageKey,
+    /// Its number among those of its message, where it is known; else the next one.
+    pub message_sequence: Option<u32>,
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
@@ -26,44 +28,35 @@ pub(super) struct NewReceipt<'a> {
     pub retry_time: Option<Timestamp>,
 }
 
-/// Appends a receipt; gives its numbers in the sender's log and in the message's.
-pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> rusqlite::Result<(u64, u32)> {
+/// Appends a receipt; gives its number in the sender's log.
+pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> rusqlite::Result<u64> {
     book.metrics.receipts.of(new.kind).increment(1);
     let account = book.accounts.change(new.sender);
     account.receipt_head += 1;
     let sender_sequence = account.receipt_head;
-    let sender_id = account.id.clone();
     // receipt.append
-    let message_sequence = db
-        .prepare_cached(
-            "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
-                 asserted_by, attempt, cause, reason, retry_time)
-             VALUES (?1, ?2, ?3,
-                 (SELECT ifnull(max(message_sequence), 0) + 1 FROM receipt WHERE message = ?3),
-                 ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-             RETURNING message_sequence",
-        )?
-        .query_row(
-            (
-                new.sender,
-                sender_sequence,
-                new.message.0,
-                new.delivery.map(|d| d.0),
-                Code(new.kind),
-                Code(new.time),
-                new.asserted_by,
-                new.attempt,
-                new.cause.map(Code),
-                (!new.reason.is_empty()).then_some(new.reason),
-                new.retry_time.map(Code),
-            ),
-            |row| row.get(0),
-        )?;
-    match book.commit.receipt_heads.iter_mut().find(|(organ, _)| *organ == sender_id) {
-        Some((_, head)) => *head = sender_sequence,
-        None => book.commit.receipt_heads.push((sender_id, sender_sequence)),
-    }
-    Ok((sender_sequence, message_sequence))
+    db.prepare_cached(
+        "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
+             asserted_by, attempt, cause, reason, retry_time)
+         VALUES (?1, ?2, ?3,
+             ifnull(?12, (SELECT max(message_sequence) + 1 FROM receipt WHERE message = ?3)),
+             ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    )?
+    .execute((
+        new.sender,
+        sender_sequence,
+        new.message.0,
+        new.delivery.map(|d| d.0),
+        Code(new.kind),
+        Code(new.time),
+        new.asserted_by,
+        new.attempt,
+        new.cause.map(Code),
+        (!new.reason.is_empty()).then_some(new.reason),
+        new.retry_time.map(Code),
+        new.message_sequence,
+    ))?;
+    Ok(sender_sequence)
 }
 
 const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,
@@ -84,7 +77,8 @@ pub(super) fn of_sender(
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE r.sender = ?1 AND r.sender_sequence > ?2 ORDER BY r.sender_sequence LIMIT ?3"
     ))?;
-    let rows = statement.query_map((sender, after, limit), |row| receipt(db, names, row))?;
+    let rows =
+        statement.query_map((sender, bounded(after), at_most(limit)), |row| receipt(db, names, row))?;
     rows.collect()
 }
 
@@ -99,7 +93,7 @@ pub(super) fn of_message(
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE r.message = ?1 ORDER BY r.message_sequence LIMIT ?2"
     ))?;
-    let rows = statement.query_map((message.0, limit), |row| receipt(db, names, row))?;
+    let rows = statement.query_map((message.0, at_most(limit)), |row| receipt(db, names, row))?;
     rows.collect()
 }
 

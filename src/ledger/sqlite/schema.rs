@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::OpenError;
@@ -12,11 +13,11 @@ const MIGRATIONS: &[&str] = &[include_str!("0001_init.sql")];
 
 /// Bytes of a page. Several 2 KB documents share one, and a page that changes in many places is not too
 /// much to write again.
-const PAGE_BYTES: u32 = 8_192;
+const PAGE_BYTES: u32 = 16_384;
 
 /// Pages in the write-ahead log before the writer copies them into the database: 128 MB, so that pages changed
 /// over and over are copied once.
-const WAL_PAGES_MAX: u32 = 16_384;
+const WAL_PAGES_MAX: u32 = 8_192;
 
 /// Page cache of the writer and of each reader, KiB.
 const WRITER_CACHE_KIB: i64 = 65_536;
@@ -34,6 +35,10 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     // The log is cut back when it was emptied, so that one burst does not hold the disk for ever.
     db.pragma_update(None, "journal_size_limit", i64::from(WAL_PAGES_MAX * PAGE_BYTES)).map_err(sqlite)?;
     db.pragma_update(None, "cache_size", -WRITER_CACHE_KIB).map_err(sqlite)?;
+    // A statement that fails half-way is undone from memory, not from a temporary file.
+    db.pragma_update(None, "temp_store", "MEMORY").map_err(sqlite)?;
+    // Plans do not depend on the values bound, so statements are prepared once.
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(sqlite)?;
     db.busy_timeout(Duration::from_secs(10)).map_err(sqlite)?;
     db.set_prepared_statement_cache_capacity(64);
     migrate(&mut db, path)?;
@@ -47,6 +52,7 @@ pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
     )?;
     db.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     db.busy_timeout(Duration::from_secs(10))?;
     db.set_prepared_statement_cache_capacity(64);
     Ok(db)

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::codes::Code;
+use super::codes::{Code, bounded};
 use super::organs::OrganRef;
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
@@ -47,6 +47,7 @@ pub(super) fn step(
                 let receipt = NewReceipt {
                     sender: row.sender,
                     message: row.message,
+                    message_sequence: None,
                     delivery: Some(request.delivery),
                     kind: entry.kind,
                     time: request.at,
@@ -73,7 +74,7 @@ fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> 
              expires_at
          FROM delivery WHERE id = ?1",
     )?
-    .query_row([delivery.0], |row| {
+    .query_row([bounded(delivery.0)], |row| {
         Ok(Row {
             message: MessageKey(row.get(0)?),
             sender: row.get(1)?,

@@ -142,7 +142,7 @@ impl Writer {
                 }
             });
         }
-        book.accounts.write_back(&tx)?;
+        book.commit.receipt_heads = book.accounts.write_back(&tx)?;
         tx.commit()?;
         Ok(done)
     }

@@ -1,0 +1,161 @@
+//! The contract's messages as JSON objects: names as in the proto files, enums in lower case without their prefix, times ISO 8601
+//! in Vietnam time, hashes hexadecimal, null for what is not there. `type` says what an object is.
+
+use serde_json::{Value, json};
+
+use super::times;
+use crate::domain::message::Hash;
+use crate::proto::v1;
+
+/// A receipt.
+pub fn receipt(receipt: &v1::Receipt) -> Value {
+    json!({
+        "type": "receipt",
+        "sender_sequence": receipt.sender_sequence,
+        "message_sequence": receipt.message_sequence,
+        "kind": enum_name(receipt.kind().as_str_name(), "RECEIPT_KIND_"),
+        "sender": receipt.sender,
+        "message_id": receipt.message_id,
+        "content_sha256": hash(&receipt.content_sha256),
+        "payload_sha256": hash(&receipt.payload_sha256),
+        "time": times::exact(receipt.time.as_ref()),
+        "asserted_by": receipt.asserted_by,
+        "recipient": given(&receipt.recipient),
+        "addressed_to": given(&receipt.addressed_to),
+        "delivery_id": given(&receipt.delivery_id),
+        "attempt": receipt.attempt,
+        "cause": enum_name(receipt.cause().as_str_name(), "DELIVERY_CAUSE_"),
+        "reason": given(&receipt.reason),
+        "retry_time": times::exact(receipt.retry_time.as_ref()),
+    })
+}
+
+/// An acceptance.
+pub fn acceptance(acceptance: &v1::Acceptance) -> Value {
+    let delivery = |delivery: &v1::AcceptedDelivery| {
+        json!({
+            "delivery_id": delivery.delivery_id,
+            "recipient": delivery.recipient,
+            "addressed_to": given(&delivery.addressed_to),
+        })
+    };
+    json!({
+        "type": "acceptance",
+        "message_id": acceptance.receipt.as_ref().map(|receipt| receipt.message_id.as_str()),
+        "receipt": acceptance.receipt.as_ref().map(receipt),
+        "deliveries": acceptance.deliveries.iter().map(delivery).collect::<Vec<_>>(),
+        "repeated_submission": acceptance.repeated_submission,
+    })
+}
+
+/// An envelope.
+pub fn envelope(envelope: &v1::Envelope) -> Value {
+    json!({
+        "type": "envelope",
+        "message_id": envelope.message_id,
+        "sender": envelope.sender,
+        "kind": enum_name(envelope.kind().as_str_name(), "MESSAGE_KIND_"),
+        "format": enum_name(envelope.format().as_str_name(), "PAYLOAD_FORMAT_"),
+        "media_type": envelope.media_type,
+        "payload_bytes": envelope.payload_bytes,
+        "payload_sha256": hash(&envelope.payload_sha256),
+        "header": envelope.header.as_ref().map(header),
+        "accept_time": times::exact(envelope.accept_time.as_ref()),
+        "expire_time": times::exact(envelope.expire_time.as_ref()),
+    })
+}
+
+fn header(header: &v1::DocumentHeader) -> Value {
+    json!({
+        "recipients": header.recipients,
+        "subject": header.subject,
+        "code": header.code.as_ref().map(|code| json!({ "number": code.number, "notation": code.notation })),
+        "document_id": given(&header.document_id),
+        "promulgation_date": given(&header.promulgation_date),
+        "promulgation_place": given(&header.promulgation_place),
+        "document_type": given(&header.document_type),
+        "urgency": enum_name(header.urgency().as_str_name(), "URGENCY_"),
+        "secrecy": enum_name(header.secrecy().as_str_name(), "SECRECY_"),
+        "due_date": given(&header.due_date),
+        "signer": header.signer.as_ref().map(|signer| json!({
+            "competence": given(&signer.competence),
+            "position": given(&signer.position),
+            "full_name": given(&signer.full_name),
+        })),
+        "content": given(&header.content),
+    })
+}
+
+/// Where a delivery stands.
+pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
+    json!({
+        "type": "delivery_status",
+        "delivery_id": status.delivery_id,
+        "recipient": status.recipient,
+        "addressed_to": given(&status.addressed_to),
+        "state": enum_name(status.state().as_str_name(), "DELIVERY_STATE_"),
+        "attempts": status.attempts,
+        "due_time": times::exact(status.due_time.as_ref()),
+    })
+}
+
+/// An organ.
+pub fn organ(organ: &v1::Organ) -> Value {
+    json!({
+        "type": "organ",
+        "organ_id": organ.organ_id,
+        "name": organ.name,
+        "open_date": given(&organ.open_date),
+        "close_date": given(&organ.close_date),
+        "successors": organ.successors,
+        "legal_basis": given(&organ.legal_basis),
+        "acts_for_below": organ.acts_for_below,
+    })
+}
+
+/// What the directory says of an organ id.
+pub fn resolution(asked: &str, answer: &v1::ResolveResponse) -> Value {
+    json!({
+        "type": "resolution",
+        "asked": asked,
+        "resolution": enum_name(answer.resolution().as_str_name(), "RESOLUTION_"),
+        "organ": answer.organ.as_ref().map(organ),
+        "path": answer.path,
+        "legal_basis": given(&answer.legal_basis),
+        "candidates": answer.candidates.iter().map(organ).collect::<Vec<_>>(),
+    })
+}
+
+/// The short name of an enum's value; null for an unspecified one.
+pub fn enum_name(name: &str, prefix: &str) -> Option<String> {
+    let short = name.strip_prefix(prefix).unwrap_or(name);
+    (short != "UNSPECIFIED").then(|| short.to_ascii_lowercase())
+}
+
+fn hash(bytes: &[u8]) -> Option<String> {
+    Hash::from_slice(bytes).map(|hash| hash.to_string())
+}
+
+fn given(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_has_every_field_of_the_contract() {
+        let receipt = receipt(&v1::Receipt {
+            kind: v1::ReceiptKind::Deferred.into(),
+            cause: v1::DeliveryCause::LeaseExpired.into(),
+            payload_sha256: vec![0xab; 32].into(),
+            ..Default::default()
+        });
+        assert_eq!(receipt["kind"], "deferred");
+        assert_eq!(receipt["cause"], "lease_expired");
+        assert_eq!(receipt["payload_sha256"], "ab".repeat(32));
+        assert!(receipt["content_sha256"].is_null() && receipt["recipient"].is_null());
+        assert_eq!(receipt.as_object().unwrap().len(), 17);
+    }
+}

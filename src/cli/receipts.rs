@@ -1,0 +1,146 @@
+//! `truc receipts`: what became of everything an organ sent, from a cursor on.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::connection::Connection;
+use super::exit::Exit;
+use super::files;
+use super::out::{Form, Out};
+use super::signals::stop_asked;
+use super::tables::{self, Rows};
+use super::words::{self, Lang, Word};
+use super::{block_on, json, times};
+use crate::client::Agency;
+use crate::proto::v1;
+
+const COLUMNS: [(Word, u16); 7] = [
+    (Word::Sequence, 6),
+    (Word::Time, 24),
+    (Word::Message, 37),
+    (Word::Event, 22),
+    (Word::Organs, 12),
+    (Word::AssertedBy, 12),
+    (Word::Reason, 10),
+];
+
+/// Shows the receipts of all messages an organ sent, in order.
+#[derive(Debug, Args)]
+pub struct Receipts {
+    /// Go on after the receipts shown last; the place is kept in this file, which is made if missing
+    #[arg(long, value_name = "FILE")]
+    cursor_file: Option<PathBuf>,
+    /// Go on showing receipts as they come, until interrupted
+    #[arg(long)]
+    follow: bool,
+    /// The organ that sent the messages [default: the certificate's]
+    #[arg(long, value_name = "ORGAN")]
+    organ: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Receipts {
+    /// Shows them.
+    pub fn run(self, lang: Lang) -> Result<(), Exit> {
+        let mut out = Out::new(lang, self.form);
+        block_on(async {
+            let cursor = self.cursor_file.as_deref().map_or(Ok(String::new()), read_cursor)?;
+            let agency = self.connection.agency().await?;
+            tokio::select! {
+                shown = self.show(&agency, cursor, &mut out) => shown,
+                stopped = stop_asked() => stopped,
+            }
+        })
+    }
+
+    async fn show(&self, agency: &Agency, mut cursor: String, out: &mut Out) -> Result<(), Exit> {
+        let mut rows = Rows::new(&COLUMNS);
+        let mut failed = 0;
+        loop {
+            let before = cursor.clone();
+            let error = match self.pages(agency, &mut cursor, &mut rows, out).await {
+                Ok(()) => return Ok(()),
+                Err(Interrupted::Exit(exit)) => return Err(exit),
+                Err(Interrupted::Call(error)) => error,
+            };
+            failed = if cursor == before { failed + 1 } else { 1 };
+            match agency.patience().delay(&error, failed, fastrand::f64()) {
+                Some(delay) => tokio::time::sleep(delay).await,
+                None => return Err(Exit::failed(error)),
+            }
+        }
+    }
+
+    async fn pages(
+        &self,
+        agency: &Agency,
+        cursor: &mut String,
+        rows: &mut Rows,
+        out: &mut Out,
+    ) -> Result<(), Interrupted> {
+        let request = v1::WatchReceiptsRequest {
+            organ: self.organ.clone().unwrap_or_default(),
+            cursor: cursor.clone(),
+            until_now: !self.follow,
+        };
+        let mut pages = agency.watch_receipts(request).await?;
+        while let Some(page) = pages.next().await? {
+            for receipt in &page.receipts {
+                show_one(receipt, rows, out)?;
+            }
+            // Kept after it is shown: shown twice is better than never.
+            if let Some(file) = &self.cursor_file {
+                let kept = files::replace(file, page.cursor.as_bytes());
+                kept.map_err(|error| Exit::Failed(format!("{}: {error}", file.display())))?;
+            }
+            *cursor = page.cursor;
+        }
+        Ok(())
+    }
+}
+
+enum Interrupted {
+    Exit(Exit),
+    Call(crate::client::CallError),
+}
+
+impl From<Exit> for Interrupted {
+    fn from(exit: Exit) -> Self {
+        Self::Exit(exit)
+    }
+}
+
+impl From<crate::client::CallError> for Interrupted {
+    fn from(error: crate::client::CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+fn read_cursor(file: &Path) -> Result<String, Exit> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Exit::usage(format_args!("{}: {error}", file.display()))),
+    }
+}
+
+fn show_one(receipt: &v1::Receipt, rows: &mut Rows, out: &mut Out) -> Result<(), Exit> {
+    out.object(&json::receipt(receipt))?;
+    let lang = out.lang();
+    let row = vec![
+        receipt.sender_sequence.to_string(),
+        times::short(receipt.time.as_ref()),
+        receipt.message_id.clone(),
+        words::kind(receipt.kind()).text(lang).to_owned(),
+        tables::organs(receipt),
+        tables::asserter(lang, receipt),
+        tables::reason(lang, receipt),
+    ];
+    rows.write(out, row)
+}

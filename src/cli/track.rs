@@ -1,0 +1,80 @@
+//! `truc track`: the whole story of one message.
+
+use clap::Args;
+
+use super::connection::Connection;
+use super::exit::Exit;
+use super::out::{Form, Out};
+use super::words::{self, Lang, Word};
+use super::{block_on, json, tables, times};
+use crate::proto::v1;
+
+/// Shows one message: its header, where each delivery stands, and the timeline of its receipts. For its sender, its
+/// recipients and operators.
+#[derive(Debug, Args)]
+pub struct Track {
+    /// The sender's id for the message
+    #[arg(value_name = "MESSAGE_ID")]
+    message_id: String,
+    /// The organ that sent it [default: the certificate's]
+    #[arg(long, value_name = "ORGAN")]
+    sender: Option<String>,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    form: Form,
+}
+
+impl Track {
+    /// Tracks.
+    pub fn run(self, lang: Lang) -> Result<(), Exit> {
+        let mut out = Out::new(lang, self.form);
+        let request =
+            v1::TrackRequest { sender: self.sender.unwrap_or_default(), message_id: self.message_id };
+        let connection = self.connection;
+        let story = block_on(async {
+            connection.agency().await?.track(request).await.map_err(Exit::failed)
+        })?;
+        match out.is_json() {
+            true => show_json(&mut out, &story),
+            false => show_tables(&mut out, &story),
+        }
+    }
+}
+
+fn show_json(out: &mut Out, story: &v1::TrackResponse) -> Result<(), Exit> {
+    out.object(&serde_json::json!({
+        "type": "message",
+        "envelope": story.envelope.as_ref().map(json::envelope),
+        "deliveries": story.deliveries.iter().map(json::delivery_status).collect::<Vec<_>>(),
+        "receipts": story.receipts.iter().map(json::receipt).collect::<Vec<_>>(),
+    }))
+}
+
+fn show_tables(out: &mut Out, story: &v1::TrackResponse) -> Result<(), Exit> {
+    let lang = out.lang();
+    let envelope = story.envelope.clone().unwrap_or_default();
+    let header = envelope.header.clone().unwrap_or_default();
+    out.text(tables::facts(
+        lang,
+        [
+            (Word::Message, envelope.message_id),
+            (Word::Sender, envelope.sender),
+            (Word::Code, tables::code(&header)),
+            (Word::Subject, header.subject.clone()),
+            (Word::UrgencyLevel, words::urgency(header.urgency()).text(lang).to_owned()),
+            (
+                Word::Payload,
+                format!("{}, {} {}", envelope.media_type, envelope.payload_bytes, Word::Bytes.text(lang)),
+            ),
+            (Word::AcceptTime, times::short(envelope.accept_time.as_ref())),
+            (Word::ExpireTime, times::short(envelope.expire_time.as_ref())),
+        ],
+    ))?;
+    out.text(tables::deliveries(lang, &story.deliveries))?;
+    for status in &story.deliveries {
+        out.text(format_args!("\n{} ({})", status.recipient, status.delivery_id))?;
+        out.text(tables::timeline(lang, &story.receipts, &status.delivery_id))?;
+    }
+    Ok(())
+}

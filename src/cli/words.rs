@@ -1,0 +1,212 @@
+//! The words people read in tables, in Vietnamese and English. One closed list, so that no language lacks one.
+
+use clap::ValueEnum;
+
+use crate::proto::v1;
+
+/// A language of the program's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Tiếng Việt
+    Vi,
+    /// English
+    En,
+}
+
+impl Lang {
+    /// The language the environment asks for, by the first of `LC_ALL`, `LC_MESSAGES` and `LANG` that is set.
+    pub fn of_environment(variables: impl Iterator<Item = (String, String)>) -> Self {
+        const NAMES: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
+        let place = |name: &str| NAMES.iter().position(|known| *known == name);
+        let asked = variables
+            .filter(|(_, value)| !value.is_empty())
+            .filter_map(|(name, value)| Some((place(&name)?, value)))
+            .min_by_key(|(place, _)| *place);
+        match asked {
+            Some((_, value)) if value.starts_with("vi") => Self::Vi,
+            Some(_) | None => Self::En,
+        }
+    }
+}
+
+macro_rules! words {
+    ($($name:ident = $vi:literal, $en:literal;)*) => {
+        /// A word or a few.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Word {
+            $(#[doc = $en] $name,)*
+        }
+
+        impl Word {
+            /// In a language.
+            pub fn text(self, lang: Lang) -> &'static str {
+                match (self, lang) {
+                    $((Self::$name, Lang::Vi) => $vi, (Self::$name, Lang::En) => $en,)*
+                }
+            }
+        }
+    };
+}
+
+words! {
+    Sequence = "STT", "No.";
+    Time = "Thời gian (+07:00)", "Time (+07:00)";
+    Event = "Sự kiện", "Event";
+    Organs = "Cơ quan", "Organ";
+    AssertedBy = "Bên xác nhận", "Asserted by";
+    Reason = "Lý do / căn cứ pháp lý", "Reason / legal basis";
+    Message = "Mã thông điệp", "Message id";
+    Delivery = "Lượt giao", "Delivery";
+    Recipient = "Nơi nhận", "Recipient";
+    AddressedTo = "Gửi tới", "Addressed to";
+    State = "Trạng thái", "State";
+    Attempts = "Số lần", "Attempts";
+    DueTime = "Bước tiếp theo (+07:00)", "Next step (+07:00)";
+    Sender = "Nơi gửi", "Sender";
+    Code = "Số, ký hiệu", "Number";
+    Subject = "Trích yếu", "Subject";
+    UrgencyLevel = "Độ khẩn", "Urgency";
+    AcceptTime = "Trục nhận lúc", "Accepted at";
+    ExpireTime = "Hết hạn lúc", "Expires at";
+    Payload = "Nội dung", "Payload";
+    Bytes = "byte", "bytes";
+    File = "Tệp", "File";
+    Outcome = "Kết quả", "Outcome";
+    OrganId = "Mã định danh", "Organ id";
+    OrganName = "Tên cơ quan", "Name";
+    ClosedSince = "Đóng từ ngày", "Closed since";
+    Successors = "Cơ quan kế thừa", "Successors";
+    LegalBasis = "Căn cứ pháp lý", "Legal basis";
+    DocumentsGoTo = "Văn bản chuyển tới", "Documents go to";
+    Candidates = "Có thể là", "May be";
+    Path = "Qua các mã", "By way of";
+    RepeatedSubmission = "đã gửi trước đây; đây là biên nhận gốc", "submitted before; this is the original receipt";
+    Gateway = "trục", "gateway";
+
+    Accepted = "đã tiếp nhận lên trục", "accepted";
+    Redirected = "chuyển hướng", "redirected";
+    Offered = "đã đưa tới nơi nhận", "offered";
+    Deferred = "hẹn giao lại", "deferred";
+    Delivered = "đã giao", "delivered";
+    Rejected = "bị từ chối", "rejected";
+    Expired = "quá hạn", "expired";
+    Cancelled = "đã lấy lại", "cancelled";
+    Dead = "cần người xử lý", "dead";
+    Queued = "đang chờ lấy", "queued";
+    InFlight = "đang giao", "in flight";
+    Waiting = "chờ giao lại", "waiting";
+    Unknown = "không rõ", "unknown";
+
+    RecipientDeferred = "nơi nhận hẹn lại", "the recipient asked for a later attempt";
+    LeaseExpired = "hết thời gian giữ", "the lease expired";
+    Disconnected = "mất kết nối với nơi nhận", "the collector disconnected";
+    GatewayRestarted = "trục khởi động lại", "the gateway restarted";
+    AttemptsExhausted = "đã hết số lần giao", "offered as often as allowed";
+    NextAttempt = "giao lại từ", "again from";
+
+    Normal = "thường", "normal";
+    Urgent = "khẩn", "urgent";
+    VeryUrgent = "thượng khẩn", "very urgent";
+    Express = "hỏa tốc", "express";
+    TimedExpress = "hỏa tốc hẹn giờ", "timed express";
+
+    Open = "đang hoạt động", "open";
+    Ambiguous = "đã đóng, nhiều cơ quan kế thừa", "closed, several took over";
+    Closed = "đã đóng", "closed";
+
+    Subjects = "Chủ thể", "Subject";
+    Role = "Vai trò", "Role";
+    Serial = "Số sê-ri", "Serial";
+    Fingerprint = "SHA-256", "SHA-256";
+    NotBefore = "Hiệu lực từ", "Valid from";
+    NotAfter = "Hiệu lực đến", "Valid until";
+    Certificate = "Chứng thư số", "Certificate";
+    PrivateKey = "Khóa bí mật", "Private key";
+    RevocationList = "Danh sách thu hồi", "Revocation list";
+    Profile = "Hồ sơ kết nối", "Profile";
+    Revoked = "đã thu hồi", "revoked";
+    Collected = "văn bản đã lấy về", "documents collected";
+    Sending = "đang gửi", "sending";
+}
+
+/// The word for a rung of a message's life.
+pub fn kind(kind: v1::ReceiptKind) -> Word {
+    match kind {
+        v1::ReceiptKind::Unspecified => Word::Unknown,
+        v1::ReceiptKind::Accepted => Word::Accepted,
+        v1::ReceiptKind::Redirected => Word::Redirected,
+        v1::ReceiptKind::Offered => Word::Offered,
+        v1::ReceiptKind::Deferred => Word::Deferred,
+        v1::ReceiptKind::Delivered => Word::Delivered,
+        v1::ReceiptKind::Rejected => Word::Rejected,
+        v1::ReceiptKind::Expired => Word::Expired,
+        v1::ReceiptKind::Cancelled => Word::Cancelled,
+        v1::ReceiptKind::Dead => Word::Dead,
+    }
+}
+
+/// The word for a delivery's state.
+pub fn state(state: v1::DeliveryState) -> Word {
+    match state {
+        v1::DeliveryState::Unspecified => Word::Unknown,
+        v1::DeliveryState::Queued => Word::Queued,
+        v1::DeliveryState::InFlight => Word::InFlight,
+        v1::DeliveryState::Waiting => Word::Waiting,
+        v1::DeliveryState::Delivered => Word::Delivered,
+        v1::DeliveryState::Rejected => Word::Rejected,
+        v1::DeliveryState::Expired => Word::Expired,
+        v1::DeliveryState::Cancelled => Word::Cancelled,
+        v1::DeliveryState::Dead => Word::Dead,
+    }
+}
+
+/// The words for why a delivery was deferred or is dead; none where there is no cause.
+pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
+    Some(match cause {
+        v1::DeliveryCause::Unspecified => return None,
+        v1::DeliveryCause::RecipientDeferred => Word::RecipientDeferred,
+        v1::DeliveryCause::LeaseExpired => Word::LeaseExpired,
+        v1::DeliveryCause::Disconnected => Word::Disconnected,
+        v1::DeliveryCause::GatewayRestarted => Word::GatewayRestarted,
+        v1::DeliveryCause::AttemptsExhausted => Word::AttemptsExhausted,
+    })
+}
+
+/// The word for an urgency.
+pub fn urgency(urgency: v1::Urgency) -> Word {
+    match urgency {
+        v1::Urgency::Unspecified | v1::Urgency::Normal => Word::Normal,
+        v1::Urgency::Urgent => Word::Urgent,
+        v1::Urgency::VeryUrgent => Word::VeryUrgent,
+        v1::Urgency::Express => Word::Express,
+        v1::Urgency::TimedExpress => Word::TimedExpress,
+    }
+}
+
+/// The word for what the directory says of an organ id.
+pub fn resolution(resolution: v1::Resolution) -> Word {
+    match resolution {
+        v1::Resolution::Unspecified | v1::Resolution::Unknown => Word::Unknown,
+        v1::Resolution::Open => Word::Open,
+        v1::Resolution::Redirected => Word::Redirected,
+        v1::Resolution::Ambiguous => Word::Ambiguous,
+        v1::Resolution::Closed => Word::Closed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_chooses_the_language() {
+        let lang = |set: &[(&str, &str)]| {
+            Lang::of_environment(set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        };
+        assert_eq!(lang(&[]), Lang::En);
+        assert_eq!(lang(&[("LANG", "vi_VN.UTF-8")]), Lang::Vi);
+        assert_eq!(lang(&[("LANG", "vi_VN"), ("LC_ALL", "C.UTF-8")]), Lang::En);
+        assert_eq!(lang(&[("LC_ALL", ""), ("LC_MESSAGES", "vi"), ("LANG", "C")]), Lang::Vi);
+        assert_eq!(lang(&[("LANGUAGE", "vi")]), Lang::En);
+    }
+}

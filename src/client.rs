@@ -1,0 +1,175 @@
+//! The calling side of the contract: what an agency's program needs to send, collect and look back, and what the command
+//! line, the sandbox and the load generator share.
+
+use std::time::Duration;
+
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::domain::limits::PAYLOAD_BYTES_CEILING;
+use crate::identity;
+use crate::identity::client::{self as channel, ClientTls};
+use crate::proto::v1::directory_service_client::DirectoryServiceClient;
+use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
+use crate::proto::v1::{self, collect_request};
+
+mod collector;
+mod error;
+mod profile;
+mod receipts;
+mod retry;
+
+pub use collector::Collector;
+pub use error::CallError;
+pub use profile::{PROFILE_FILE, Profile, ProfileError, ProfileFiles};
+pub use receipts::Receipts;
+pub use retry::Patience;
+
+/// Longest wait for the answer to a small call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+/// The slowest line a large document is sent over, bytes a second; a call that carries one may take so much longer.
+const LINE_BYTES_PER_S: u64 = 64 * 1024;
+/// Answers are as large as the gateway's operator allows: a full Fetch, a single largest payload.
+const MESSAGE_BYTES_MAX: usize = usize::MAX;
+
+/// Why there is no connection to a gateway.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Files(#[from] identity::Error),
+    /// The gateway cannot be reached.
+    #[error(transparent)]
+    Channel(#[from] channel::Error),
+}
+
+impl ConnectError {
+    /// True when it is the profile that is wrong, false when the gateway could not be reached.
+    pub fn is_profile(&self) -> bool {
+        match self {
+            Self::Files(_)
+            | Self::Channel(channel::Error::BadEndpoint { .. } | channel::Error::Plaintext(_)) => true,
+            Self::Channel(channel::Error::Connect { .. }) => false,
+        }
+    }
+}
+
+/// An agency's connection to a gateway. Cheap to clone; calls share one HTTP/2 connection, which is made anew when it is
+/// lost.
+#[derive(Clone, Debug)]
+pub struct Agency {
+    exchange: DocumentExchangeServiceClient<Channel>,
+    directory: DirectoryServiceClient<Channel>,
+    patience: Patience,
+}
+
+impl Agency {
+    /// Connects as a profile says.
+    pub async fn connect(profile: &Profile) -> Result<Self, ConnectError> {
+        let tls = ClientTls::load(&profile.files())?;
+        let channel = channel::connect(&profile.endpoint, &tls).await?;
+        Ok(Self {
+            exchange: DocumentExchangeServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            directory: DirectoryServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            patience: Patience::default(),
+        })
+    }
+
+    /// The generated client, for calls that are driven by hand.
+    pub fn exchange(&self) -> DocumentExchangeServiceClient<Channel> {
+        self.exchange.clone()
+    }
+
+    /// The generated client of the directory.
+    pub fn directory(&self) -> DirectoryServiceClient<Channel> {
+        self.directory.clone()
+    }
+
+    /// Submits a message. Tried again while the gateway cannot answer, which the message id makes safe.
+    pub async fn submit(&self, submission: v1::Submission) -> Result<v1::Acceptance, CallError> {
+        let timeout = timeout_for(payload_bytes(&submission));
+        let answer = self
+            .patience
+            .call(async || {
+                let request = v1::SubmitRequest { submission: Some(submission.clone()) };
+                self.exchange.clone().submit(timed(request, timeout)).await
+            })
+            .await?;
+        answer.acceptance.ok_or_else(|| CallError::unexpected("an answer without an acceptance"))
+    }
+
+    /// Leases what waits, at most so many. Never tried again by itself: what a lost answer held comes back when its
+    /// lease ends.
+    pub async fn fetch(&self, request: v1::FetchRequest) -> Result<Vec<v1::Delivery>, CallError> {
+        let request = timed(request, timeout_for(PAYLOAD_BYTES_CEILING as u64));
+        let answer = self.exchange.clone().fetch(request).await.map_err(CallError::from)?;
+        Ok(answer.into_inner().deliveries)
+    }
+
+    /// Settles what was fetched; one result for each, in order. Tried again, which is safe.
+    pub async fn settle(&self, request: v1::SettleRequest) -> Result<Vec<v1::SettleResult>, CallError> {
+        let settle = async || self.exchange.clone().settle(timed(request.clone(), CALL_TIMEOUT)).await;
+        Ok(self.patience.call(settle).await?.results)
+    }
+
+    /// One message's story.
+    pub async fn track(&self, request: v1::TrackRequest) -> Result<v1::TrackResponse, CallError> {
+        let track = async || self.exchange.clone().track(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(track).await
+    }
+
+    /// Opens a collector.
+    pub async fn collect(&self, open: v1::CollectOpen) -> Result<Collector, CallError> {
+        let first = v1::CollectRequest { request: Some(collect_request::Request::Open(open)) };
+        Collector::open(self.exchange.clone(), first).await
+    }
+
+    /// Watches the receipts of what an organ sent.
+    pub async fn watch_receipts(&self, request: v1::WatchReceiptsRequest) -> Result<Receipts, CallError> {
+        let watch = async || self.exchange.clone().watch_receipts(request.clone()).await;
+        Ok(Receipts(self.patience.call(watch).await?))
+    }
+
+    /// A page of the directory.
+    pub async fn organs(&self, request: v1::ListOrgansRequest) -> Result<v1::ListOrgansResponse, CallError> {
+        let list = async || self.directory.clone().list_organs(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
+    /// Where a document addressed to an organ goes.
+    pub async fn resolve(&self, organ_id: &str) -> Result<v1::ResolveResponse, CallError> {
+        let resolve = async || {
+            let request = v1::ResolveRequest { organ_id: organ_id.to_owned() };
+            self.directory.clone().resolve(timed(request, CALL_TIMEOUT)).await
+        };
+        self.patience.call(resolve).await
+    }
+
+    /// How calls that may be repeated are repeated.
+    pub fn patience(&self) -> Patience {
+        self.patience
+    }
+}
+
+fn payload_bytes(submission: &v1::Submission) -> u64 {
+    let bytes = match &submission.content {
+        Some(v1::submission::Content::Edxml(edxml)) => edxml.file.len(),
+        Some(v1::submission::Content::Document(document)) => document.payload.len(),
+        None => 0,
+    };
+    bytes as u64
+}
+
+fn timeout_for(bytes: u64) -> Duration {
+    CALL_TIMEOUT + Duration::from_secs(bytes / LINE_BYTES_PER_S)
+}
+
+fn timed<T>(message: T, timeout: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(timeout);
+    request
+}
+
+/// The answer of a call, or its status.
+type Answer<T> = Result<tonic::Response<T>, Status>;

@@ -1,0 +1,190 @@
+//! The contract of `truc::ledger`, point by point, over each implementation.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use truc::domain::delivery::Policy;
+use truc::domain::receipt::Receipt;
+use truc::ledger::{
+    AcceptAnswers, Acceptance, Accepted, Commit, Commits, Ledger, MessageRecord, StepAnswers, StepError,
+    StepRequest, Stepped,
+};
+
+use crate::support::{message_id, organ, soon};
+
+mod acceptance;
+mod bounds;
+mod commits;
+mod durable;
+pub mod inspect;
+mod ladder;
+mod mailbox;
+mod model;
+mod order;
+mod random;
+mod reading;
+mod receipts;
+pub mod sqlite;
+mod steps;
+
+/// What a ledger is opened with, whatever it is kept in.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub mailbox_deliveries_max: u64,
+    pub policy: Policy,
+}
+
+impl Default for Terms {
+    /// Mailboxes that do not fill up, and retries without chance.
+    fn default() -> Self {
+        let policy = Policy {
+            attempts_max: 5,
+            retry_delay_min: Duration::from_secs(1),
+            retry_delay_max: Duration::from_secs(60),
+            retry_jitter: 0.0,
+            prompt_attempts: 2,
+        };
+        Self { mailbox_deliveries_max: 1_000_000, policy }
+    }
+}
+
+/// Where a ledger of one implementation is kept. Dropped, nothing of it remains.
+pub trait LedgerUnderTest: Send + Sync + Sized + 'static {
+    /// A place for a ledger; there is none yet.
+    fn create(terms: Terms) -> impl Future<Output = Self> + Send;
+
+    /// Opens what is there, with few places in its queue and small commits, so that tests meet their bounds.
+    fn open(&self) -> impl Future<Output = (Arc<dyn Ledger>, Commits)> + Send;
+
+    /// Where the ledger is found after the sudden death of the process that had it open, at whatever it was.
+    fn killed(self, ledger: Arc<dyn Ledger>) -> impl Future<Output = Self> + Send;
+}
+
+/// An open ledger. The receiver of its commits comes first, so that a drop never waits for it.
+pub struct Open<L> {
+    pub commits: Commits,
+    pub ledger: Arc<dyn Ledger>,
+    place: L,
+}
+
+impl<L: LedgerUnderTest> Open<L> {
+    pub async fn new() -> Self {
+        Self::on(Terms::default()).await
+    }
+
+    pub async fn on(terms: Terms) -> Self {
+        Self::at(L::create(terms).await).await
+    }
+
+    async fn at(place: L) -> Self {
+        let (ledger, commits) = place.open().await;
+        Self { commits, ledger, place }
+    }
+
+    /// Nobody listens to what is committed; for tests that commit more than the receiver holds.
+    pub async fn unheard() -> Self {
+        let mut open = Self::new().await;
+        open.commits.close();
+        open
+    }
+
+    /// Closed in good order, and opened again.
+    pub async fn reopened(self) -> Self {
+        let Self { commits, ledger, place } = self;
+        assert_eq!(Arc::strong_count(&ledger), 1, "nobody else has the ledger open");
+        drop(commits);
+        drop(ledger);
+        Self::at(place).await
+    }
+
+    /// Killed in the middle of whatever it does, and opened again.
+    pub async fn killed(self) -> Self {
+        let Self { commits, ledger, place } = self;
+        drop(commits);
+        Self::at(place.killed(ledger).await).await
+    }
+
+    pub async fn accept(&self, batch: Vec<Acceptance>) -> AcceptAnswers {
+        soon(soon(self.ledger.accept(batch)).await.unwrap()).await.unwrap()
+    }
+
+    /// Accepts one letter that must be accepted.
+    pub async fn accepted(&self, letter: Acceptance) -> Accepted {
+        self.accept(vec![letter]).await.remove(0).unwrap()
+    }
+
+    pub async fn steps(&self, batch: Vec<StepRequest>) -> StepAnswers {
+        soon(soon(self.ledger.step(batch)).await.unwrap()).await.unwrap()
+    }
+
+    pub async fn step(&self, request: StepRequest) -> Result<Stepped, StepError> {
+        self.steps(vec![request]).await.remove(0)
+    }
+
+    pub async fn track(&self, sender: &str, id: &str) -> Option<(MessageRecord, Vec<Receipt>)> {
+        soon(self.ledger.track(&organ(sender), &message_id(id))).await.unwrap()
+    }
+
+    /// All receipts of a sender, read in one sweep.
+    pub async fn receipts(&self, sender: &str) -> Vec<Receipt> {
+        soon(self.ledger.receipts(&organ(sender), 0, 1_000_000)).await.unwrap()
+    }
+
+    /// The commits told by now, without waiting.
+    pub fn told(&mut self) -> Vec<Commit> {
+        std::iter::from_fn(|| self.commits.try_recv().ok()).collect()
+    }
+}
+
+macro_rules! tests_of {
+    ($place:ty; $($point:ident: $($test:ident)*;)*) => {$(
+        mod $point {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $test() {
+                    crate::ledger::$point::$test::<$place>().await;
+                }
+            )*
+        }
+    )*};
+}
+
+/// Stamps the suite over implementations.
+macro_rules! stamp {
+    ($($implementation:ident: $place:ty;)*) => {$(
+        mod $implementation {
+            tests_of! { $place;
+                durable: answered_survives_a_reopen answered_survives_a_kill
+                    a_kill_under_load_leaves_whole_operations_in_order numbers_go_on_after_a_kill;
+                acceptance: stored_as_it_was_handed_over a_conflict_is_typed_and_leaves_nothing
+                    a_refusal_leaves_its_neighbours_alone a_repeat_gives_the_first_answer_again
+                    a_redirected_addressee_comes_again_the_same ids_belong_to_their_senders
+                    a_thousand_repeats_from_eight_tasks_across_a_kill;
+                mailbox: full_is_typed_and_leaves_nothing a_repeat_is_answered_even_when_it_is_full
+                    full_is_exact_under_a_race two_deliveries_of_one_message_are_two
+                    only_an_end_makes_room the_bound_holds_across_a_kill;
+                order: as_handed_over_by_many_callers what_nobody_awaits_takes_effect
+                    acceptances_and_steps_share_one_order;
+                ladder: delivered_after_every_kind_of_attempt rejected_with_a_reason expired_while_waiting
+                    expired_in_the_mailbox_and_in_flight dead_after_the_last_attempt;
+                steps: another_recipient_sees_no_delivery refused_leaves_nothing
+                    settled_again_is_unchanged an_ended_attempt_is_fenced one_of_many_collectors_gets_it
+                    a_batch_is_answered_one_by_one;
+                receipts: gapless_per_sender_and_per_message paged_in_order
+                    visible_in_order_while_senders_race gapless_across_a_kill;
+                commits: told_before_the_answer in_the_order_of_the_mailboxes heads_and_due_times
+                    whoever_is_told_can_read_it an_old_delivery_is_told_when_ready_again;
+                reading: ready_by_lane_and_page messages_with_their_payloads due_longest_first
+                    held_by_streams_across_a_restart tracked_by_their_sender_only sent_newest_first
+                    received_newest_first tally_of_the_open probe_writes;
+                bounds: numbers_nobody_has;
+                random: a_random_history_is_as_the_model_says;
+            }
+        }
+    )*};
+}
+
+stamp! {
+    on_sqlite: crate::ledger::sqlite::Sqlite;
+}

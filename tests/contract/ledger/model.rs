@@ -1,0 +1,246 @@
+//! The contract in memory, as simply as can be: what a ledger's answers, commits and readers are compared with.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use truc::domain::delivery::{self, DeliveryId, Entry, Progress, State, Step};
+use truc::domain::message::Lane;
+use truc::domain::organ_id::OrganId;
+use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
+use truc::domain::time::Timestamp;
+use truc::ledger::{
+    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, DeliveryRecord, Message, MessageKey,
+    Ready, StepError, StepRequest, Stepped,
+};
+
+use super::Terms;
+
+mod readers;
+
+/// What commits tell of, all together.
+#[derive(Debug, Default, PartialEq)]
+pub struct Told {
+    pub ready: BTreeMap<(OrganId, Lane), Vec<Ready>>,
+    pub heads: BTreeMap<OrganId, u64>,
+    pub due: Option<Timestamp>,
+}
+
+impl Told {
+    pub fn due(&mut self, due: Option<Timestamp>) {
+        self.due = [self.due, due].into_iter().flatten().min();
+    }
+}
+
+#[derive(Debug)]
+struct Letter {
+    key: MessageKey,
+    message: Arc<Message>,
+    lane: Lane,
+    deliveries: Vec<AcceptedDelivery>,
+    evidence: Vec<Receipt>,
+}
+
+impl Letter {
+    fn accepted(&self, repeated: bool) -> Accepted {
+        Accepted { receipt: self.evidence[0].clone(), deliveries: self.deliveries.clone(), repeated }
+    }
+
+    fn ready(&self, delivery: DeliveryId) -> Ready {
+        Ready { delivery, message: self.key, payload_bytes: self.message.payload.len() as u64 }
+    }
+}
+
+/// A ledger in memory. Which numbers messages and deliveries get is the real one's choice, within the contract.
+#[derive(Debug)]
+pub struct Model {
+    terms: Terms,
+    letters: Vec<Letter>,
+    // With the place of each one's letter.
+    deliveries: BTreeMap<DeliveryId, (usize, DeliveryRecord)>,
+    receipts: BTreeMap<OrganId, Vec<Receipt>>,
+    told: Told,
+}
+
+impl Model {
+    pub fn new(terms: Terms) -> Self {
+        let (letters, told) = (Vec::new(), Told::default());
+        Self { terms, letters, deliveries: BTreeMap::new(), receipts: BTreeMap::new(), told }
+    }
+
+    pub fn letters(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// A letter to be handed over again.
+    pub fn letter(&self, n: usize) -> Acceptance {
+        let letter = &self.letters[n];
+        let recipients = letter.deliveries.iter().map(|delivery| delivery.recipient.clone());
+        let addressees = recipients.map(|recipient| Addressee { recipient, redirected: None }).collect();
+        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees }
+    }
+
+    pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {
+        self.deliveries.values().map(|(_, record)| record)
+    }
+
+    pub fn delivery(&self, id: DeliveryId) -> &DeliveryRecord {
+        &self.deliveries[&id].1
+    }
+
+    /// What was to be told since the last look.
+    pub fn told(&mut self) -> Told {
+        std::mem::take(&mut self.told)
+    }
+
+    /// Checks one answer. `keys` are the messages of deliveries the ledger told of.
+    pub fn accept(
+        &mut self,
+        given: &Acceptance,
+        answer: &Result<Accepted, AcceptRefused>,
+        keys: &BTreeMap<DeliveryId, MessageKey>,
+    ) {
+        let message = &given.message;
+        let mut letters = self.letters.iter();
+        let known = letters.find(|letter| {
+            letter.message.sender == message.sender && letter.message.message_id == message.message_id
+        });
+        let expected = match known {
+            Some(letter) if letter.message.content_hash == message.content_hash => Ok(letter.accepted(true)),
+            Some(letter) => Err(AcceptRefused::Conflict {
+                sender: message.sender.clone(),
+                message_id: message.message_id.clone(),
+                accepted: letter.message.content_hash,
+            }),
+            None => match self.full_mailbox(given) {
+                Some(full) => Err(full),
+                None => Ok(self.take_in(given, answer, keys)),
+            },
+        };
+        assert_eq!(*answer, expected, "accepting {given:?}");
+    }
+
+    fn full_mailbox(&self, given: &Acceptance) -> Option<AcceptRefused> {
+        given.addressees.iter().map(|addressee| &addressee.recipient).find_map(|organ| {
+            let open =
+                self.deliveries().filter(|d| d.recipient == *organ && !d.progress.state.is_end()).count();
+            let more = given.addressees.iter().filter(|addressee| addressee.recipient == *organ).count();
+            let full = (open + more) as u64 > self.terms.mailbox_deliveries_max;
+            full.then(|| AcceptRefused::MailboxFull { organ: organ.clone(), open: open as u64 })
+        })
+    }
+
+    fn take_in(
+        &mut self,
+        given: &Acceptance,
+        answer: &Result<Accepted, AcceptRefused>,
+        keys: &BTreeMap<DeliveryId, MessageKey>,
+    ) -> Accepted {
+        let Ok(answer) = answer else { unreachable!("to be accepted: {given:?}, but {answer:?}") };
+        let key = keys[&answer.deliveries[0].id];
+        assert!(self.letters.last().is_none_or(|last| last.key < key), "message keys rise");
+        let n = self.letters.len();
+        let mut deliveries = Vec::new();
+        for (addressee, answered) in given.addressees.iter().zip(&answer.deliveries) {
+            let (id, recipient) = (answered.id, addressee.recipient.clone());
+            let addressed_to = addressee.redirected.as_ref().map(|(closed, _)| closed.clone());
+            assert!(self.deliveries.last_key_value().is_none_or(|(last, _)| *last < id), "delivery ids rise");
+            deliveries.push(AcceptedDelivery {
+                id,
+                recipient: recipient.clone(),
+                addressed_to: addressed_to.clone(),
+            });
+            let progress = Progress::accepted(given.message.expires_at);
+            let record = DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None };
+            self.deliveries.insert(id, (n, record));
+        }
+        let message = Arc::clone(&given.message);
+        self.letters.push(Letter { key, message, lane: given.lane, deliveries, evidence: Vec::new() });
+        self.leave_first_receipts(n, given);
+        self.letters[n].accepted(false)
+    }
+
+    fn leave_first_receipts(&mut self, n: usize, given: &Acceptance) {
+        let entry = |kind, reason| Entry { kind, cause: None, reason, retry_time: None };
+        let (at, by) = (given.message.accepted_at, Asserter::Gateway);
+        self.append(n, None, entry(ReceiptKind::Accepted, String::new()), at, by.clone());
+        for (place, addressee) in given.addressees.iter().enumerate() {
+            let id = self.letters[n].deliveries[place].id;
+            self.tell(id, true);
+            if let Some((_, basis)) = &addressee.redirected {
+                self.append(n, Some(id), entry(ReceiptKind::Redirected, basis.clone()), at, by.clone());
+            }
+        }
+    }
+
+    /// Checks one answer to a step.
+    pub fn step(&mut self, request: &StepRequest, answer: &Result<Stepped, StepError>) {
+        let expected = self.stepped(request);
+        assert_eq!(*answer, expected, "taking {request:?}");
+    }
+
+    fn stepped(&mut self, request: &StepRequest) -> Result<Stepped, StepError> {
+        let (n, record) = self.deliveries.get_mut(&request.delivery).ok_or(StepError::NotFound)?;
+        if request.recipient.as_ref().is_some_and(|organ| *organ != record.recipient) {
+            return Err(StepError::NotFound);
+        }
+        let n = *n;
+        let decided = delivery::step(&record.progress, &request.event, request.at, &self.terms.policy, 0.5)?;
+        let mut stepped = Stepped {
+            delivery: record.id,
+            message: self.letters[n].key,
+            recipient: record.recipient.clone(),
+            addressed_to: record.addressed_to.clone(),
+            progress: record.progress,
+        };
+        if let Step::Moved(next, entry) = decided {
+            stepped.progress = next;
+            record.progress = next;
+            record.ended_at = next.state.is_end().then_some(request.at);
+            self.tell(request.delivery, next.state == State::Queued);
+            if let Some(entry) = entry {
+                self.append(n, Some(request.delivery), entry, request.at, request.by.clone());
+            }
+        }
+        Ok(stepped)
+    }
+
+    fn tell(&mut self, id: DeliveryId, ready: bool) {
+        let (n, record) = &self.deliveries[&id];
+        let letter = &self.letters[*n];
+        self.told.due(record.progress.due_at);
+        if ready {
+            let lane = self.told.ready.entry((record.recipient.clone(), letter.lane)).or_default();
+            lane.push(letter.ready(id));
+        }
+    }
+
+    fn append(&mut self, n: usize, id: Option<DeliveryId>, entry: Entry, time: Timestamp, by: Asserter) {
+        let delivery = id.map(|id| &self.deliveries[&id].1).map(|record| ReceiptDelivery {
+            id: record.id,
+            recipient: record.recipient.clone(),
+            addressed_to: record.addressed_to.clone(),
+            attempt: record.progress.attempt,
+        });
+        let letter = &mut self.letters[n];
+        let message = &letter.message;
+        let log = self.receipts.entry(message.sender.clone()).or_default();
+        let receipt = Receipt {
+            sender_sequence: log.len() as u64 + 1,
+            message_sequence: letter.evidence.len() as u32 + 1,
+            kind: entry.kind,
+            sender: message.sender.clone(),
+            message_id: message.message_id.clone(),
+            content_hash: message.content_hash,
+            payload_hash: message.payload_hash,
+            time,
+            asserted_by: by,
+            delivery,
+            cause: entry.cause,
+            reason: entry.reason,
+            retry_time: entry.retry_time,
+        };
+        self.told.heads.insert(message.sender.clone(), receipt.sender_sequence);
+        log.push(receipt.clone());
+        letter.evidence.push(receipt);
+    }
+}

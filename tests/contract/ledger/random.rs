@@ -1,0 +1,214 @@
+//! All points at once: thousands of random operations, with reopens and kills, beside the model.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome, Policy};
+use truc::domain::receipt::{Asserter, Cause};
+use truc::domain::time::Timestamp;
+use truc::ledger::{
+    AcceptAnswers, Acceptance, Commit, DeliveryRecord, MessageKey, Pending, StepAnswers, StepRequest,
+};
+
+use super::inspect::seen;
+use super::model::{Model, Told};
+use super::{LedgerUnderTest, Open, Terms};
+use crate::support::{Seed, forged, letter, offer, organ, redirected, soon, t, urgent, with};
+
+const ORGANS: [&str; 5] = ["G22", "H49", "H05", "H57.12", "H02"];
+const ROUNDS: usize = 500;
+/// Small, so that mailboxes are full now and then.
+const MAILBOX: u64 = 12;
+
+/// Operations of one kind, with what has become of them so far.
+enum Batch<A = (), S = ()> {
+    Accept(Vec<Acceptance>, A),
+    Step(Vec<StepRequest>, S),
+}
+
+/// Draws operations by what the model knows.
+struct Draw {
+    rng: fastrand::Rng,
+    now: Timestamp,
+    letters: usize,
+}
+
+impl Draw {
+    fn later(&mut self) {
+        self.now = self.now.plus(Duration::from_millis(self.rng.u64(0..8_000)));
+    }
+
+    fn organ(&mut self) -> &'static str {
+        ORGANS[self.rng.usize(..ORGANS.len())]
+    }
+
+    fn batch(&mut self, model: &Model) -> Batch {
+        let size = self.rng.usize(1..=6);
+        match self.rng.bool() {
+            true => Batch::Accept((0..size).map(|_| self.acceptance(model)).collect(), ()),
+            false => Batch::Step((0..size).map(|_| self.step(model)).collect(), ()),
+        }
+    }
+
+    fn acceptance(&mut self, model: &Model) -> Acceptance {
+        if model.letters() > 0 && self.rng.u8(..100) < 25 {
+            let again = model.letter(self.rng.usize(..model.letters()));
+            return if self.rng.u8(..4) == 0 { forged(again) } else { again };
+        }
+        self.letters += 1;
+        let to: Vec<_> = (0..self.rng.usize(1..=3)).map(|_| self.organ()).collect();
+        let mut new = with(letter(self.organ(), &format!("m{}", self.letters), &to), |message| {
+            message.accepted_at = self.now;
+            message.expires_at = self.now.plus(Duration::from_secs(self.rng.u64(10..2_000)));
+        });
+        if self.rng.u8(..4) == 0 {
+            new = redirected(new, "H02", self.organ(), "09/2025/QĐ-TTg");
+        }
+        if self.rng.u8(..3) == 0 { urgent(new) } else { new }
+    }
+
+    fn step(&mut self, model: &Model) -> StepRequest {
+        let Some(delivery) = self.delivery(model) else {
+            return offer(DeliveryId(1 << 50), self.now);
+        };
+        // Mostly the attempt that is, at times one that was or that is not yet.
+        let lease = match self.rng.u8(..8) {
+            0 => Lease(delivery.progress.attempt.saturating_sub(1)),
+            1 => Lease(delivery.progress.attempt + 1),
+            _ => Lease(delivery.progress.attempt),
+        };
+        let event = match self.rng.u8(..12) {
+            0..4 => {
+                let until = self.now.plus(Duration::from_secs(self.rng.u64(5..120)));
+                Event::Offer { hold: if self.rng.bool() { Hold::Stream } else { Hold::Fetch }, until }
+            }
+            4..8 => Event::Settle { lease, outcome: self.outcome() },
+            8..10 => Event::Dropped { lease, cause: Cause::Disconnected },
+            _ => Event::Due,
+        };
+        let recipient = match self.rng.u8(..10) {
+            0 => Some(organ(self.organ())),
+            1..6 => Some(delivery.recipient.clone()),
+            _ => None,
+        };
+        let by = recipient.clone().map_or(Asserter::Gateway, Asserter::Organ);
+        StepRequest { delivery: delivery.id, recipient, event, at: self.now, by }
+    }
+
+    /// One of all, or of those whose time has come.
+    fn delivery<'a>(&mut self, model: &'a Model) -> Option<&'a DeliveryRecord> {
+        let due = self.rng.bool();
+        let wanted: Vec<_> = model
+            .deliveries()
+            .filter(|d| !due || d.progress.due_at.is_some_and(|at| at <= self.now))
+            .collect();
+        self.rng.choice(wanted)
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        match self.rng.u8(..4) {
+            0 => Outcome::Rejected { reason: format!("no. {}", self.rng.u8(..)) },
+            1 => Outcome::Deferred { reason: String::new(), retry_at: None },
+            2 => Outcome::Deferred {
+                reason: "later".to_owned(),
+                retry_at: Some(self.now.plus(Duration::from_secs(self.rng.u64(0..300)))),
+            },
+            _ => Outcome::Delivered,
+        }
+    }
+}
+
+pub async fn a_random_history_is_as_the_model_says<L: LedgerUnderTest>() {
+    let seed = Seed::new();
+    let policy = Policy { attempts_max: 4, prompt_attempts: 1, ..Terms::default().policy };
+    let terms = Terms { mailbox_deliveries_max: MAILBOX, policy };
+    let mut model = Model::new(terms.clone());
+    let mut open = Open::<L>::on(terms).await;
+    let mut draw = Draw { rng: seed.rng(), now: t(1_000), letters: 0 };
+    for _ in 0..ROUNDS {
+        draw.later();
+        let batches: Vec<_> = (0..draw.rng.usize(1..=5)).map(|_| draw.batch(&model)).collect();
+        round(&mut open, &mut model, batches).await;
+        match draw.rng.u8(..60) {
+            0 => open = open.reopened().await,
+            1 => open = open.killed().await,
+            2 => {}
+            _ => continue,
+        }
+        compare(&open, &model, draw.now).await;
+    }
+    compare(&open.killed().await, &model, draw.now).await;
+}
+
+/// Hands over all batches, then looks at the answers in their order, and at what was told.
+async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batches: Vec<Batch>) {
+    let mut handed = Vec::new();
+    for batch in batches {
+        handed.push(hand_over(open, batch).await);
+    }
+    let mut answered = Vec::new();
+    for batch in handed {
+        answered.push(match batch {
+            Batch::Accept(batch, pending) => Batch::Accept(batch, soon(pending).await.unwrap()),
+            Batch::Step(batch, pending) => Batch::Step(batch, soon(pending).await.unwrap()),
+        });
+    }
+    let (told, keys) = taken_together(open.told());
+    for batch in answered {
+        match batch {
+            Batch::Accept(batch, answers) => {
+                assert_eq!(batch.len(), answers.len());
+                batch.iter().zip(&answers).for_each(|(given, answer)| model.accept(given, answer, &keys));
+            }
+            Batch::Step(batch, answers) => {
+                assert_eq!(batch.len(), answers.len());
+                batch.iter().zip(&answers).for_each(|(request, answer)| model.step(request, answer));
+            }
+        }
+    }
+    assert_eq!(told, model.told());
+}
+
+async fn hand_over<L: LedgerUnderTest>(
+    open: &Open<L>,
+    batch: Batch,
+) -> Batch<Pending<AcceptAnswers>, Pending<StepAnswers>> {
+    match batch {
+        Batch::Accept(batch, ()) => {
+            let pending = soon(open.ledger.accept(batch.clone())).await.unwrap();
+            Batch::Accept(batch, pending)
+        }
+        Batch::Step(batch, ()) => {
+            let pending = soon(open.ledger.step(batch.clone())).await.unwrap();
+            Batch::Step(batch, pending)
+        }
+    }
+}
+
+/// All commits as if they were one, and the message of each delivery they told of.
+fn taken_together(commits: Vec<Commit>) -> (Told, BTreeMap<DeliveryId, MessageKey>) {
+    let mut told = Told::default();
+    let mut keys = BTreeMap::new();
+    for commit in commits {
+        for became in commit.ready {
+            keys.insert(became.ready.delivery, became.ready.message);
+            told.ready.entry((became.organ, became.lane)).or_default().push(became.ready);
+        }
+        told.heads.extend(commit.receipt_heads);
+        told.due(commit.due);
+    }
+    (told, keys)
+}
+
+/// Part by part, so that a difference is shown where it is.
+async fn compare<L: LedgerUnderTest>(open: &Open<L>, model: &Model, now: Timestamp) {
+    let expected = model.seen(&ORGANS, now);
+    let found = seen(&*open.ledger, &ORGANS, now, 50).await;
+    assert_eq!(found.receipts, expected.receipts);
+    assert_eq!(found.sent, expected.sent);
+    assert_eq!(found.ready, expected.ready);
+    assert_eq!(found, expected);
+    let due = soon(open.ledger.due(now, usize::MAX)).await.unwrap();
+    let due_at: Vec<_> = due.iter().map(|id| model.delivery(*id).progress.due_at).collect();
+    assert!(due_at.is_sorted(), "the longest due first: {due_at:?}");
+}

@@ -1,0 +1,7 @@
+//! The contracts of the two seams, proved: each suite is written once and stamped over every implementation.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod broker;
+mod ledger;
+mod support;
