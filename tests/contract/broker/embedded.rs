@@ -11,6 +11,9 @@ use truc::ledger::{Ledger, MessageKey, Ready};
 use super::{BrokerUnderTest, Exchange, ids, take};
 use crate::support::organ;
 
+mod gate;
+mod paging;
+
 /// It lives in memory alone.
 pub struct Embedded;
 

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use futures_util::poll;
+
 use super::{ANY, BrokerUnderTest, Exchange, a_while, decide, ids, take};
 use crate::support::{Seed, soon};
 
@@ -64,6 +66,26 @@ pub async fn undecided_go_to_another_when_dropped<B: BrokerUnderTest>() {
     let mut taken = ids(&taken);
     taken.sort();
     assert_eq!(taken, [sent[1], sent[2], sent[3], sent[4]]);
+}
+
+/// Two wait for one delivery each, and a third leaves two behind.
+pub async fn undecided_are_shared_by_those_who_wait<B: BrokerUnderTest>() {
+    let mut exchange = Exchange::<B>::new().await;
+    let letters = exchange.letters("H49", 2);
+    let sent = exchange.send(letters).await;
+    let (mut first, mut second) = (exchange.consume("H49"), exchange.consume("H49"));
+    let mut leaver = exchange.consume("H49");
+    assert_eq!(ids(&take(&mut *leaver, 2).await), sent);
+    for consumer in [&mut first, &mut second] {
+        assert!(soon(consumer.look(1, ANY)).await.unwrap().is_empty());
+    }
+    let (mut one, mut other) = (first.take(1, ANY), second.take(1, ANY));
+    assert!(poll!(&mut one).is_pending() && poll!(&mut other).is_pending());
+    drop(leaver);
+    let (one, other) = soon(async { tokio::join!(one, other) }).await;
+    let mut taken = [ids(&one.unwrap()), ids(&other.unwrap())].concat();
+    taken.sort();
+    assert_eq!(taken, sent);
 }
 
 pub async fn undecided_of_the_last_come_back<B: BrokerUnderTest>() {

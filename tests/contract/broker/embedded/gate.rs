@@ -1,0 +1,113 @@
+//! A ledger whose pages of ready deliveries are let through one by one.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+use truc::domain::delivery::DeliveryId;
+use truc::domain::message::{Lane, MessageId};
+use truc::domain::organ_id::OrganId;
+use truc::domain::receipt::Receipt;
+use truc::domain::time::Timestamp;
+use truc::ledger::{
+    AcceptAnswers, Acceptance, Error, Ledger, Message, MessageKey, MessageRecord, Pending, Ready,
+    StepAnswers, StepRequest, Tally,
+};
+
+type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
+
+/// Lets one page through, as it was read or as a failure.
+pub type Page = oneshot::Sender<Result<(), Error>>;
+
+/// The gate. Each page is read at once, told of, and held until it is let through.
+pub struct Gate {
+    ledger: Arc<dyn Ledger>,
+    read: mpsc::UnboundedSender<Page>,
+}
+
+impl Gate {
+    pub fn before(ledger: Arc<dyn Ledger>) -> (Arc<Self>, mpsc::UnboundedReceiver<Page>) {
+        let (read, pages) = mpsc::unbounded_channel();
+        (Arc::new(Self { ledger, read }), pages)
+    }
+}
+
+impl Ledger for Gate {
+    fn ready<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        lane: Lane,
+        after: DeliveryId,
+        limit: usize,
+    ) -> Answer<'a, Vec<Ready>> {
+        Box::pin(async move {
+            let page = self.ledger.ready(organ, lane, after, limit).await?;
+            let (through, held) = oneshot::channel();
+            self.read.send(through).unwrap();
+            held.await.unwrap().map(|()| page)
+        })
+    }
+
+    fn accept(&self, batch: Vec<Acceptance>) -> Answer<'_, Pending<AcceptAnswers>> {
+        self.ledger.accept(batch)
+    }
+
+    fn step(&self, batch: Vec<StepRequest>) -> Answer<'_, Pending<StepAnswers>> {
+        self.ledger.step(batch)
+    }
+
+    fn messages(&self, keys: Vec<MessageKey>) -> Answer<'_, Vec<(MessageKey, Arc<Message>)>> {
+        self.ledger.messages(keys)
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> Answer<'_, Vec<DeliveryId>> {
+        self.ledger.due(now, limit)
+    }
+
+    fn next_due(&self) -> Answer<'_, Option<Timestamp>> {
+        self.ledger.next_due()
+    }
+
+    fn held_by_streams(&self, limit: usize) -> Answer<'_, Vec<(DeliveryId, u32)>> {
+        self.ledger.held_by_streams(limit)
+    }
+
+    fn track<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        message_id: &'a MessageId,
+    ) -> Answer<'a, Option<(MessageRecord, Vec<Receipt>)>> {
+        self.ledger.track(sender, message_id)
+    }
+
+    fn receipts<'a>(&'a self, sender: &'a OrganId, after: u64, limit: usize) -> Answer<'a, Vec<Receipt>> {
+        self.ledger.receipts(sender, after, limit)
+    }
+
+    fn sent<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        before: Option<MessageKey>,
+        limit: usize,
+    ) -> Answer<'a, Vec<MessageRecord>> {
+        self.ledger.sent(sender, before, limit)
+    }
+
+    fn received<'a>(
+        &'a self,
+        recipient: &'a OrganId,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> Answer<'a, Vec<MessageRecord>> {
+        self.ledger.received(recipient, before, open_only, limit)
+    }
+
+    fn tally(&self) -> Answer<'_, Tally> {
+        self.ledger.tally()
+    }
+
+    fn probe(&self) -> Answer<'_, ()> {
+        self.ledger.probe()
+    }
+}
