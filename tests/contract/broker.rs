@@ -149,7 +149,7 @@ macro_rules! stamp {
         mod $implementation {
             tests_of! { $place;
                 published: before_its_consumer_came while_its_consumer_waits before_the_gateway_started
-                    between_two_consumers to_its_own_organ_only twenty_thousand_waiting
+                    between_two_consumers to_its_own_organ_only twenty_thousand_waiting five_thousand_before_it_takes
                     a_look_never_waits_for_more;
                 order: urgent_before_normal urgent_overtakes_what_waits
                     ready_again_comes_before_the_younger bytes_bound_a_take;

@@ -115,6 +115,19 @@ pub async fn twenty_thousand_waiting<B: BrokerUnderTest>() {
     assert_eq!(ids(&take(&mut *consumer, 1).await), last, "and nothing else");
 }
 
+/// More comes than is kept in memory, to somebody who is there and does not take it yet.
+pub async fn five_thousand_before_it_takes<B: BrokerUnderTest>() {
+    let mut exchange = Exchange::<B>::new().await;
+    let mut consumer = exchange.consume("H49");
+    assert!(soon(consumer.look(9, ANY)).await.unwrap().is_empty());
+    let mut sent = Vec::new();
+    for _ in 0..10 {
+        let letters = exchange.letters("H49", 500);
+        sent.extend(exchange.send(letters).await);
+    }
+    assert!(ids(&take(&mut *consumer, 5_000).await) == sent, "all of them, in order");
+}
+
 pub async fn a_look_never_waits_for_more<B: BrokerUnderTest>() {
     let mut exchange = Exchange::<B>::new().await;
     let mut consumer = exchange.consume("H49");
