@@ -7,8 +7,8 @@ use std::time::Duration;
 use truc::domain::delivery::Policy;
 use truc::domain::receipt::Receipt;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Accepted, Commit, Commits, Ledger, MessageRecord, StepAnswers, StepError,
-    StepRequest, Stepped,
+    AcceptAnswers, Acceptance, Accepted, Commit, Commits, Ledger, StepAnswers, StepError, StepRequest,
+    Stepped, Story,
 };
 
 use crate::support::{message_id, organ, soon};
@@ -122,7 +122,7 @@ impl<L: LedgerUnderTest> Open<L> {
         self.steps(vec![request]).await.remove(0)
     }
 
-    pub async fn track(&self, sender: &str, id: &str) -> Option<(MessageRecord, Vec<Receipt>)> {
+    pub async fn track(&self, sender: &str, id: &str) -> Option<Story> {
         soon(self.ledger.track(&organ(sender), &message_id(id))).await.unwrap()
     }
 

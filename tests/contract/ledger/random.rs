@@ -93,7 +93,7 @@ impl Draw {
         };
         let by = recipient.clone().map_or(Asserter::Gateway, Asserter::Organ);
         // At times it was a while on its way.
-        let late = if self.rng.u8(..8) == 0 { self.rng.i64(..30_000_000) } else { 0 };
+        let late = if self.rng.u8(..8) == 0 { self.rng.i64(0..30_000_000) } else { 0 };
         let at = Timestamp::from_micros(self.now.as_micros() - late);
         StepRequest { delivery: delivery.id, recipient, event, at, by }
     }

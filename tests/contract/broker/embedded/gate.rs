@@ -10,8 +10,8 @@ use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Error, Ledger, Message, MessageKey, MessageRecord, Pending, Ready,
-    StepAnswers, StepRequest, Tally,
+    AcceptAnswers, Acceptance, Error, KeyedMessage, Ledger, MessageKey, MessageRecord, Pending, Ready,
+    StepAnswers, StepRequest, Story, Tally,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -56,7 +56,7 @@ impl Ledger for Gate {
         self.ledger.step(batch)
     }
 
-    fn messages(&self, keys: Vec<MessageKey>) -> Answer<'_, Vec<(MessageKey, Arc<Message>)>> {
+    fn messages(&self, keys: Vec<MessageKey>) -> Answer<'_, Vec<KeyedMessage>> {
         self.ledger.messages(keys)
     }
 
@@ -72,11 +72,7 @@ impl Ledger for Gate {
         self.ledger.held_by_streams(limit)
     }
 
-    fn track<'a>(
-        &'a self,
-        sender: &'a OrganId,
-        message_id: &'a MessageId,
-    ) -> Answer<'a, Option<(MessageRecord, Vec<Receipt>)>> {
+    fn track<'a>(&'a self, sender: &'a OrganId, message_id: &'a MessageId) -> Answer<'a, Option<Story>> {
         self.ledger.track(sender, message_id)
     }
 
