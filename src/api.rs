@@ -10,6 +10,7 @@ use tonic::Status;
 
 use crate::delivery::Dispatch;
 use crate::directory::Directory;
+use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::Intake;
 use crate::proto::convert;
@@ -92,6 +93,16 @@ impl Api {
     fn refuse(&self, refusal: &Refusal) -> Status {
         self.dispatch.metrics.refusals.of(refusal.reason()).increment(1);
         convert::status(refusal)
+    }
+
+    /// The largest request, bytes.
+    fn request_bytes_max(&self) -> usize {
+        self.limits.payload_bytes_max + ENVELOPE_BYTES_MAX
+    }
+
+    /// What ended the requests of a stream.
+    fn broken_off(&self, status: Status) -> Status {
+        untyped::of_stream(status, self.request_bytes_max())
     }
 
     fn shutting_down() -> Refusal {

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 
+mod bench;
 mod check_config;
 mod collect;
 mod connection;
@@ -52,6 +53,10 @@ enum Command {
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
+    /// Measure throughput and latency, and check every document / Đo năng lực
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    BenchClient(bench::BenchClient),
 }
 
 /// Runs the command the process was started with.
@@ -72,6 +77,8 @@ pub fn run() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
+        Command::Bench(bench) => bench.run(),
+        Command::BenchClient(client) => client.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,7 +16,8 @@
 //! 5. *Steps are decided by [`crate::domain::delivery::step`]* on the progress the ledger holds at that moment, and written only
 //!    if that progress is still what it was.
 //! 6. *Receipts are append-only:* numbered 1, 2, 3, ... per sender and per message without a gap, and visible to readers
-//!    in that order: who has read number n has been able to read every number below n.
+//!    in that order: who has read number n has been able to read every number below n. The times of a message's receipts do not
+//!    go back: a step that says it happened before the last of them is recorded with the time of that one.
 //! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
 //!    commit are given. A reader called after it sees what it tells of.
 

@@ -62,7 +62,10 @@ impl Api {
             () = self.stop.cancelled() => return Err(self.refuse(&Self::shutting_down())),
         };
         let options = match first {
-            Ok(message) => self.collector_options(caller, message?).map_err(|r| self.refuse(&r))?,
+            Ok(message) => {
+                let message = message.map_err(|status| self.broken_off(status))?;
+                self.collector_options(caller, message).map_err(|r| self.refuse(&r))?
+            }
             Err(_) => return Err(self.refuse(&violation("no message came"))),
         };
         let _open = self.streams.open(&options.by).map_err(|r| self.refuse(&r))?;
@@ -86,7 +89,7 @@ impl Api {
                 biased;
                 () = self.stop.cancelled() => return Err(self.refuse(&Self::shutting_down())),
                 () = settlements.closed() => return Ok(()),
-                message = inbound.message() => message?,
+                message = inbound.message() => message.map_err(|status| self.broken_off(status))?,
             };
             let batch = match message.map(|message| message.request) {
                 None => return Ok(()),
@@ -130,9 +133,13 @@ impl Api {
         let lease = lease(request.lease.as_ref(), "lease")?;
         let wait = bounded(request.wait.as_ref(), Duration::ZERO, 0..=FETCH_WAIT_S_MAX, "wait")?;
         let bytes = self.limits.collect_window_bytes;
-        let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait);
-        // A task of its own: run to its end even when the caller goes away.
+        // Dropped when the caller hangs up: what comes after that is for others.
+        let given_up = self.stop.child_token();
+        let _waiting = given_up.clone().drop_guard();
+        let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait, given_up);
+        // A task of its own: what has been taken is leased and loaded even when the caller goes away.
         let fetched = tokio::select! {
+            biased;
             fetched = self.tasks.spawn(fetching) => fetched,
             () = self.stop.cancelled() => return Err(Self::shutting_down()),
         };
@@ -208,6 +215,13 @@ fn response(handed: Handed) -> v1::CollectResponse {
 
 fn delivery(offered: Offered) -> v1::Delivery {
     let message = &offered.message;
+    tracing::debug!(
+        message_id = %message.message_id,
+        delivery = %offered.stepped.delivery,
+        recipient = %offered.stepped.recipient,
+        attempt = offered.stepped.progress.attempt,
+        "offered"
+    );
     v1::Delivery {
         delivery_id: offered.stepped.delivery.to_string(),
         lease: offered.lease().to_string(),

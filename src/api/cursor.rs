@@ -48,6 +48,13 @@ pub fn read(log: Log, organ: &str, cursor: &str, path: &str) -> Result<Option<St
     place(log, organ, cursor).map(Some).ok_or_else(|| invalid(path))
 }
 
+/// The same for a log whose places are numbers. They are those of the ledger, which counts in 63 bits.
+pub fn read_number(log: Log, organ: &str, cursor: &str, path: &str) -> Result<Option<u64>, Refusal> {
+    let number = |place: String| place.parse::<i64>().ok().and_then(|place| u64::try_from(place).ok());
+    let place = read(log, organ, cursor, path)?;
+    place.map(|place| number(place).ok_or_else(|| invalid(path))).transpose()
+}
+
 /// The refusal of a cursor.
 pub fn invalid(path: &str) -> Refusal {
     Refusal::new(Reason::InvalidCursor, "not a cursor this gateway gave for this log")
@@ -68,6 +75,18 @@ fn place(log: Log, organ: &str, cursor: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_place_that_is_no_number_of_the_ledger_is_refused() {
+        let number = |place: &str| {
+            read_number(Log::Sent, "H49", &write(Log::Sent, "H49", place), "page_token").ok().flatten()
+        };
+        assert_eq!(number("17"), Some(17));
+        assert_eq!(number("9223372036854775807"), Some(i64::MAX as u64));
+        for none in ["9223372036854775808", "18446744073709551616", "-1", "x", ""] {
+            assert_eq!(number(none), None, "{none}");
+        }
+    }
 
     #[test]
     fn a_cursor_is_good_for_its_log_alone() {

@@ -129,6 +129,5 @@ pub fn page_size(asked: u32, default: u32, max: u32) -> Result<usize, Refusal> {
 }
 
 fn before(log: Log, organ: &OrganId, token: &str) -> Result<Option<u64>, Refusal> {
-    let place = cursor::read(log, organ.as_str(), token, "page_token")?;
-    place.map(|place| place.parse().map_err(|_| cursor::invalid("page_token"))).transpose()
+    cursor::read_number(log, organ.as_str(), token, "page_token")
 }

@@ -41,8 +41,8 @@ impl Api {
     }
 
     async fn receipts_cursor(&self, organ: &OrganId, given: &str) -> Result<u64, Refusal> {
-        let Some(place) = cursor::read(Log::Receipts, organ.as_str(), given, "cursor")? else { return Ok(0) };
-        let after: u64 = place.parse().map_err(|_| cursor::invalid("cursor"))?;
+        let after = cursor::read_number(Log::Receipts, organ.as_str(), given, "cursor")?;
+        let Some(after) = after else { return Ok(0) };
         // The receipt it stands after has to be there.
         let there = self.dispatch.ledger.receipts(organ, after.saturating_sub(1), 1).await;
         let there = there.map_err(|error| ledger_failed(&error))?;

@@ -57,7 +57,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let request_bytes_max = api.limits.payload_bytes_max + ENVELOPE_BYTES_MAX;
+    let request_bytes_max = api.request_bytes_max();
     let exchange = DocumentExchangeServiceServer::new(Exchange(Arc::clone(&api)))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(usize::MAX);

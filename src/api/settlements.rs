@@ -1,7 +1,7 @@
 //! Settlements as callers write them.
 
 use crate::delivery::{SettleAnswer, Settlement, WrittenSettlement};
-use crate::domain::delivery::{DeliveryId, Lease, Outcome};
+use crate::domain::delivery::{DeliveryId, Lease, Outcome, State};
 use crate::domain::limits::{REASON_CHARS_MAX, SETTLEMENTS_MAX};
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::fields;
@@ -60,9 +60,23 @@ fn parsed<T>(text: &str, parse: fn(&str) -> Option<T>, path: &str) -> Result<T, 
 
 /// The answers as callers read them.
 pub fn results(answers: Vec<SettleAnswer>) -> Vec<v1::SettleResult> {
-    let result = |(delivery_id, result): SettleAnswer| match result {
-        Ok(state) => v1::SettleResult { delivery_id, state: convert::state(state).into(), refusal: None },
-        Err(refusal) => v1::SettleResult { delivery_id, state: 0, refusal: Some(convert::refusal(&refusal)) },
+    let result = |(delivery_id, result): SettleAnswer| {
+        log(&delivery_id, &result);
+        match result {
+            Ok(state) => v1::SettleResult { delivery_id, state: convert::state(state).into(), refusal: None },
+            Err(refusal) => {
+                v1::SettleResult { delivery_id, state: 0, refusal: Some(convert::refusal(&refusal)) }
+            }
+        }
     };
     answers.into_iter().map(result).collect()
+}
+
+/// Which delivery, and what became of it; never the recipient's words. An id that cannot be one is not repeated.
+fn log(id: &str, result: &Result<State, Refusal>) {
+    let delivery = DeliveryId::parse(id).map(tracing::field::display);
+    match result {
+        Ok(state) => tracing::debug!(delivery, state = state.as_str(), "settled"),
+        Err(refusal) => tracing::debug!(delivery, reason = refusal.reason().as_str(), "not settled"),
+    }
 }

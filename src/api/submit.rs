@@ -10,6 +10,7 @@ use tonic::{Status, Streaming};
 
 use super::Api;
 use super::streams::OpenStream;
+use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::{accept_refused, fields, ledger_failed};
@@ -86,7 +87,8 @@ impl Api {
             for message in chunk {
                 match message {
                     Ok(message) => submissions.push(message.submission),
-                    Err(status) => fault = Some(status),
+                    // The first says what is wrong; what the library says after it is about the rest.
+                    Err(status) => _ = fault.get_or_insert_with(|| self.broken_off(status)),
                 }
             }
             let count = u32::try_from(submissions.len()).unwrap_or(u32::MAX);
@@ -188,6 +190,7 @@ impl Api {
                     Err(error) => Err(ledger_failed(error)),
                 });
                 self.count(&result);
+                log(&id, &result);
                 (id, result)
             })
             .collect();
@@ -206,6 +209,25 @@ impl Api {
             }
         };
         metrics.submissions.of(kind).increment(1);
+    }
+}
+
+/// Ids and what became of it; never what is in a document. An id that cannot be one is not repeated.
+fn log(id: &str, result: &Result<Accepted, Refusal>) {
+    match result {
+        Ok(Accepted { receipt, deliveries, repeated }) => tracing::debug!(
+            message_id = %receipt.message_id,
+            sender = %receipt.sender,
+            deliveries = deliveries.len(),
+            repeated,
+            "accepted"
+        ),
+        Err(refusal) => tracing::debug!(
+            message_id = MessageId::parse(id).ok().map(tracing::field::display),
+            reason = refusal.reason().as_str(),
+            field = refusal.field_path(),
+            "refused"
+        ),
     }
 }
 

@@ -56,8 +56,13 @@ where
     }
 }
 
+/// What ended a stream's requests, typed: there the library's refusals reach the handler, not the layer.
+pub fn of_stream(bare: Status, bytes_max: usize) -> Status {
+    typed(&bare, bytes_max).unwrap_or(bare)
+}
+
 /// The typed form of a status the library made.
-pub fn typed(bare: &Status, bytes_max: usize) -> Option<Status> {
+fn typed(bare: &Status, bytes_max: usize) -> Option<Status> {
     if !bare.details().is_empty() {
         return None;
     }

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Dispatch, Offered};
 use crate::domain::delivery::Hold;
 use crate::domain::organ_id::OrganId;
 use crate::ledger;
 
 impl Dispatch {
-    /// Leases what is ready, at most `limit` deliveries of together about `bytes`; waits up to `wait` for a first one. Once begun,
-    /// it should be run to its end: a lease given to a caller that is gone blocks the delivery until it ends.
+    /// Leases what is ready, at most `limit` deliveries of together about `bytes`; waits for a first one up to `wait`, or until
+    /// nobody waits any more. It should be run to its end: a lease given to a caller that is gone blocks the delivery until it
+    /// ends.
     pub async fn fetch(
         self: Arc<Self>,
         organ: OrganId,
@@ -18,15 +21,18 @@ impl Dispatch {
         bytes: u64,
         lease: Duration,
         wait: Duration,
+        given_up: CancellationToken,
     ) -> Result<Vec<Offered>, ledger::Error> {
         let mut consumer = Arc::clone(&self.broker).consume(&organ);
         let deadline = tokio::time::Instant::now() + wait;
         loop {
             let taken = match wait.is_zero() {
                 true => consumer.look(limit, bytes).await?,
-                false => match tokio::time::timeout_at(deadline, consumer.take(limit, bytes)).await {
-                    Ok(taken) => taken?,
-                    Err(_) => Vec::new(),
+                false => tokio::select! {
+                    biased;
+                    taken = consumer.take(limit, bytes) => taken?,
+                    () = tokio::time::sleep_until(deadline) => Vec::new(),
+                    () = given_up.cancelled() => Vec::new(),
                 },
             };
             if taken.is_empty() {

@@ -53,7 +53,11 @@ impl fmt::Display for Lease {
 fn numbered(text: &str, prefix: char) -> Option<u64> {
     let digits = text.strip_prefix(prefix)?;
     let canonical = digits == "0" || !digits.starts_with('0');
-    (canonical && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok())?
+    if !canonical || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    // The ledger counts in 63 bits: a greater number is none it gave, and one it could not even look for.
+    u64::try_from(digits.parse::<i64>().ok()?).ok()
 }
 
 /// The transport state. Business statuses are another matter.

@@ -172,7 +172,7 @@ macro_rules! stamp {
                     settled_again_is_unchanged an_ended_attempt_is_fenced one_of_many_collectors_gets_it
                     a_batch_is_answered_one_by_one;
                 receipts: gapless_per_sender_and_per_message paged_in_order
-                    visible_in_order_while_senders_race gapless_across_a_kill;
+                    visible_in_order_while_senders_race gapless_across_a_kill a_late_step_does_not_go_back_in_time;
                 commits: told_before_the_answer in_the_order_of_the_mailboxes heads_and_due_times
                     whoever_is_told_can_read_it an_old_delivery_is_told_when_ready_again;
                 reading: ready_by_lane_and_page messages_with_their_payloads due_longest_first

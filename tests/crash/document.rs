@@ -99,7 +99,7 @@ impl Author {
     }
 
     fn recipients(&mut self) -> Vec<(&'static str, &'static str)> {
-        let count = if self.rng.u8(..10) == 0 { 5 } else { 1 };
+        let count = if self.rng.u8(..10) < 3 { 5 } else { 1 };
         let chosen = self.rng.choose_multiple(RECIPIENTS, count);
         let address = |(organ, closed): (&'static str, Option<&'static str>)| match closed {
             Some(closed) if self.rng.u8(..4) == 0 => (organ, closed),

@@ -164,7 +164,7 @@ fn append(
     let row = NewReceipt {
         sender,
         message: key,
-        message_sequence: Some(message_sequence),
+        message_sequence,
         delivery: delivery.map(|d| d.id),
         kind,
         time: new.message.accepted_at,

@@ -16,8 +16,8 @@ use crate::ledger::MessageKey;
 pub(super) struct NewReceipt<'a> {
     pub sender: OrganRef,
     pub message: MessageKey,
-    /// Its number among those of its message, where it is known; else the next one.
-    pub message_sequence: Option<u32>,
+    /// Its number among those of its message.
+    pub message_sequence: u32,
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
@@ -38,14 +38,13 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
     db.prepare_cached(
         "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
              asserted_by, attempt, cause, reason, retry_time)
-         VALUES (?1, ?2, ?3,
-             ifnull(?12, (SELECT max(message_sequence) + 1 FROM receipt WHERE message = ?3)),
-             ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute((
         new.sender,
         sender_sequence,
         new.message.0,
+        new.message_sequence,
         new.delivery.map(|d| d.0),
         Code(new.kind),
         Code(new.time),
@@ -54,9 +53,17 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
         new.cause.map(Code),
         (!new.reason.is_empty()).then_some(new.reason),
         new.retry_time.map(Code),
-        new.message_sequence,
     ))?;
     Ok(sender_sequence)
+}
+
+/// The number and the time of a message's last receipt.
+pub(super) fn last(db: &Connection, message: MessageKey) -> rusqlite::Result<(u32, Timestamp)> {
+    // receipt.last_of_message
+    db.prepare_cached(
+        "SELECT message_sequence, time FROM receipt WHERE message = ?1 ORDER BY message_sequence DESC LIMIT 1",
+    )?
+    .query_row([message.0], |row| Ok((row.get(0)?, row.get::<_, Code<_>>(1)?.0)))
 }
 
 const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,

@@ -9,6 +9,7 @@ use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
 use crate::domain::message::Lane;
 use crate::domain::receipt::Asserter;
+use crate::domain::time::Timestamp;
 use crate::ledger::{BecameReady, MessageKey, Ready, StepError, StepRequest, Stepped};
 
 struct Row {
@@ -38,7 +39,10 @@ pub(super) fn step(
         Err(refused) => return Ok(Err(refused.into())),
         Ok(Step::Unchanged) => row.progress,
         Ok(Step::Moved(next, entry)) => {
-            update(db, request, &row.progress, &next)?;
+            let (last_sequence, last_time) = receipts::last(db, row.message)?;
+            // Handed over late, or by a clock that was set back: it happens after what has happened.
+            let time = request.at.max(last_time);
+            update(db, request.delivery, &row.progress, &next, time)?;
             if let Some(entry) = &entry {
                 let asserted_by = match &request.by {
                     Asserter::Gateway => None,
@@ -47,10 +51,10 @@ pub(super) fn step(
                 let receipt = NewReceipt {
                     sender: row.sender,
                     message: row.message,
-                    message_sequence: None,
+                    message_sequence: last_sequence + 1,
                     delivery: Some(request.delivery),
                     kind: entry.kind,
-                    time: request.at,
+                    time,
                     asserted_by,
                     attempt: next.attempt,
                     cause: entry.cause,
@@ -94,8 +98,14 @@ fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> 
     .optional()
 }
 
-fn update(db: &Connection, request: &StepRequest, from: &Progress, to: &Progress) -> rusqlite::Result<()> {
-    let ended_at = to.state.is_end().then_some(Code(request.at));
+fn update(
+    db: &Connection,
+    delivery: DeliveryId,
+    from: &Progress,
+    to: &Progress,
+    time: Timestamp,
+) -> rusqlite::Result<()> {
+    let ended_at = to.state.is_end().then_some(Code(time));
     // delivery.move
     let moved = db
         .prepare_cached(
@@ -103,7 +113,7 @@ fn update(db: &Connection, request: &StepRequest, from: &Progress, to: &Progress
              WHERE id = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute((
-            request.delivery.0,
+            delivery.0,
             Code(from.state),
             from.attempt,
             Code(to.state),

@@ -195,10 +195,12 @@ impl Model {
         if let Step::Moved(next, entry) = decided {
             stepped.progress = next;
             record.progress = next;
-            record.ended_at = next.state.is_end().then_some(request.at);
+            let last = self.letters[n].evidence.last().expect("its acceptance is there");
+            let time = request.at.max(last.time);
+            record.ended_at = next.state.is_end().then_some(time);
             self.tell(request.delivery, next.state == State::Queued);
             if let Some(entry) = entry {
-                self.append(n, Some(request.delivery), entry, request.at, request.by.clone());
+                self.append(n, Some(request.delivery), entry, time, request.by.clone());
             }
         }
         Ok(stepped)

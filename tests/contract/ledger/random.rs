@@ -92,7 +92,10 @@ impl Draw {
             _ => None,
         };
         let by = recipient.clone().map_or(Asserter::Gateway, Asserter::Organ);
-        StepRequest { delivery: delivery.id, recipient, event, at: self.now, by }
+        // At times it was a while on its way.
+        let late = if self.rng.u8(..8) == 0 { self.rng.i64(..30_000_000) } else { 0 };
+        let at = Timestamp::from_micros(self.now.as_micros() - late);
+        StepRequest { delivery: delivery.id, recipient, event, at, by }
     }
 
     /// One of all, or of those whose time has come.

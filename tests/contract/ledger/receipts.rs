@@ -115,3 +115,26 @@ pub async fn gapless_across_a_kill<L: LedgerUnderTest>() {
     }
     assert_eq!(open.receipts("G22").await[..before.len()], before);
 }
+
+pub async fn a_late_step_does_not_go_back_in_time<L: LedgerUnderTest>() {
+    let open = Open::<L>::unheard().await;
+    let accepted = open.accepted(letter("G22", "one", &["H49", "H05"])).await;
+    let [a, b] = [0, 1].map(|n| accepted.deliveries[n].id);
+    open.step(offer(a, t(20))).await.unwrap();
+    // Decided by its own time, recorded after what has happened.
+    let offered = open.step(offer(b, t(19))).await.unwrap();
+    assert_eq!(offered.progress.due_at, Some(t(79)));
+    open.step(settle(a, "H49", 1, Outcome::Delivered, t(18))).await.unwrap();
+    let open = open.killed().await;
+    open.step(settle(b, "H05", 1, Outcome::Delivered, t(21))).await.unwrap();
+    let (record, receipts) = open.track("G22", "one").await.unwrap();
+    let times: Vec<_> = receipts.iter().map(|receipt| receipt.time).collect();
+    assert_eq!(times, [t(1), t(20), t(20), t(20), t(21)]);
+    let ended: Vec<_> = record.deliveries.iter().map(|delivery| delivery.ended_at).collect();
+    assert_eq!(ended, [Some(t(20)), Some(t(21))]);
+    // Another message has its own time.
+    let other = open.accepted(letter("G22", "two", &["H49"])).await.deliveries[0].id;
+    open.step(offer(other, t(2))).await.unwrap();
+    let (_, receipts) = open.track("G22", "two").await.unwrap();
+    assert_eq!(receipts[1].time, t(2));
+}

@@ -1,0 +1,43 @@
+//! The load generator: drives gateways with many organs at once, checks every document, and sets the figures beside those of
+//! raw RabbitMQ in the same run. Clients are processes of their own; each measurement is one [`round`].
+
+mod amqp;
+mod client;
+mod clients;
+mod desk;
+mod documents;
+mod error;
+mod exchange;
+mod faults;
+mod gateway;
+mod latency;
+mod machine;
+mod meter;
+pub mod options;
+mod pace;
+mod part;
+pub mod plan;
+mod process;
+mod received;
+mod report;
+mod round;
+mod sent;
+mod stalled;
+mod verdict;
+mod waiting;
+
+pub use client::run as run_client;
+pub use clients::COMMAND as CLIENT_COMMAND;
+pub use error::Error;
+pub use options::{Load, Options, Subject};
+pub use report::Report;
+
+/// Measures.
+pub async fn run(options: &Options) -> Result<Report, Error> {
+    options.check()?;
+    match options.subject {
+        Subject::Exchange => Ok(Report::Exchange(Box::new(exchange::measure(options).await?))),
+        Subject::Waiting(waiting) => Ok(Report::Waiting(Box::new(waiting::measure(options, waiting).await?))),
+        Subject::Stalled(stalled) => Ok(Report::Stalled(Box::new(stalled::measure(options, stalled).await?))),
+    }
+}

@@ -1,0 +1,99 @@
+//! What is measured.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::error::Error;
+use super::plan::{Amount, Door};
+use crate::domain::limits::{PAYLOAD_BYTES_CEILING, WINDOW_MAX};
+
+/// Most documents of a warm-up, and the longest one.
+const WARM_UP_DOCUMENTS_MAX: u64 = 10_000;
+const WARM_UP_TIME_MAX: Duration = Duration::from_secs(5);
+/// Most organs.
+const ORGANS_MAX: usize = 2_000;
+
+/// The load of a measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// Organs that write to each other.
+    pub organs: usize,
+    /// How much they send.
+    pub amount: Amount,
+    /// Documents a second by all together; without it, as fast as the windows allow.
+    pub rate_per_s: Option<f64>,
+    /// Payload bytes of a document.
+    pub size: usize,
+    /// Documents one organ has on their way, and deliveries it holds unsettled.
+    pub window: usize,
+    /// Client processes.
+    pub clients: usize,
+    /// What documents and their recipients follow from.
+    pub seed: u64,
+}
+
+/// A measurement.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The load.
+    pub load: Load,
+    /// Measurements of each kind; the median counts.
+    pub rounds: usize,
+    /// Where the folder of a gateway's data is made.
+    pub data: PathBuf,
+    /// A gateway that is there, in place of one that is started.
+    pub given: Option<Door>,
+    /// A RabbitMQ node to measure in turn with the gateway.
+    pub baseline_amqp: Option<String>,
+    /// What is measured.
+    pub subject: Subject,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Throughput and latency.
+    Exchange,
+    /// What so many deliveries that wait for an absent organ cost.
+    Waiting(u64),
+    /// What so many collectors that never settle cost the others.
+    Stalled(usize),
+}
+
+impl Load {
+    /// What is sent before figures count: a tenth.
+    pub fn warm_up(&self) -> Amount {
+        match self.amount {
+            Amount::Documents(documents) => Amount::Documents((documents / 10).min(WARM_UP_DOCUMENTS_MAX)),
+            Amount::Time(time) => Amount::Time((time / 10).min(WARM_UP_TIME_MAX)),
+        }
+    }
+}
+
+impl Options {
+    /// Says what cannot be measured.
+    pub fn check(&self) -> Result<(), Error> {
+        let Load { organs, amount, rate_per_s, size, window, clients, .. } = self.load;
+        let enough = match amount {
+            Amount::Documents(documents) => documents > 0,
+            Amount::Time(time) => time > Duration::ZERO,
+        };
+        for (holds, what) in [
+            ((2..=ORGANS_MAX).contains(&organs), format!("--organs is 2 to {ORGANS_MAX}")),
+            ((1..=WINDOW_MAX as usize).contains(&window), format!("--window is 1 to {WINDOW_MAX}")),
+            ((1..=PAYLOAD_BYTES_CEILING).contains(&size), format!("--size is 1 to {PAYLOAD_BYTES_CEILING}")),
+            ((1..=organs).contains(&clients), "--clients is 1 to the number of organs".to_owned()),
+            (enough, "there is nothing to send".to_owned()),
+            (
+                rate_per_s.is_none_or(|rate| (0.001..=1e7).contains(&rate)),
+                "--rate is 0.001 to 10,000,000".to_owned(),
+            ),
+            ((1..=100).contains(&self.rounds), "--rounds is 1 to 100".to_owned()),
+        ] {
+            if !holds {
+                return Err(Error::Impossible(what));
+            }
+        }
+        Ok(())
+    }
+}

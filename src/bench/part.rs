@@ -1,0 +1,64 @@
+//! What the organs of a client process do, each in tasks of its own.
+
+pub mod collecting;
+pub mod stalling;
+pub mod submitting;
+pub mod watching;
+
+use std::rc::Rc;
+
+use tonic::transport::Channel;
+
+use super::amqp;
+use super::desk::{Desk, Tasks};
+use super::error::Error;
+use super::plan::{Door, Part};
+use crate::identity::client::{self, ClientFiles, ClientTls};
+use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
+
+/// A connection to a gateway.
+pub type Client = DocumentExchangeServiceClient<Channel>;
+
+/// Connects the organs of a plan and starts their tasks.
+pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
+    let plan = &desk.plan;
+    match &plan.part {
+        Part::Exchange(door) => {
+            for number in &plan.mine {
+                let (organ, client) = (desk.seat(*number), enter(door, &plan.organs[*number]).await?);
+                watching::start(desk, &organ, client.clone(), tasks).await?;
+                collecting::start(desk, &organ, client.clone(), tasks).await?;
+                submitting::start(desk, &organ, client, submitting::End::Receipt, tasks).await?;
+            }
+        }
+        Part::Fill(door) => {
+            for number in &plan.mine {
+                let (organ, client) = (desk.seat(*number), enter(door, &plan.organs[*number]).await?);
+                submitting::start(desk, &organ, client, submitting::End::Answer, tasks).await?;
+            }
+        }
+        Part::Stall { door, slow } => {
+            for number in &plan.mine {
+                let client = enter(door, &plan.organs[*number]).await?;
+                stalling::start(desk, *number, client, number == slow, tasks).await?;
+            }
+        }
+        Part::Amqp { url, queues } => {
+            for number in &plan.mine {
+                amqp::start(desk, &desk.seat(*number), url, queues, tasks).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn enter(door: &Door, organ: &str) -> Result<Client, Error> {
+    let file = |name: String| door.pki.join(name);
+    let tls = ClientTls::load(&ClientFiles {
+        ca: file("ca.crt".to_owned()),
+        certificate: file(format!("{organ}.crt")),
+        key: file(format!("{organ}.key")),
+    })?;
+    let channel = client::connect(&door.endpoint, &tls).await?;
+    Ok(Client::new(channel).max_decoding_message_size(usize::MAX))
+}

@@ -1,0 +1,178 @@
+//! Reports for people: the whole set-up first, because the figures mean nothing without it.
+
+use std::fmt;
+
+use comfy_table::{Table, presets};
+
+use super::{ExchangeReport, Report, Setup, StalledReport, WaitingReport};
+use crate::bench::latency::Percentiles;
+use crate::bench::verdict::Verdict;
+
+type Rows = Vec<(String, String)>;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (setup, rows) = match self {
+            Self::Exchange(report) => (&report.setup, report.rows()),
+            Self::Waiting(report) => (&report.setup, report.rows()),
+            Self::Stalled(report) => (&report.setup, report.rows()),
+        };
+        writeln!(f, "{}", table(&setup.rows()))?;
+        write!(f, "{}", table(&rows))
+    }
+}
+
+fn table(rows: &Rows) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY);
+    for (name, value) in rows {
+        table.add_row([name, value]);
+    }
+    table
+}
+
+impl Setup {
+    fn rows(&self) -> Rows {
+        let machine = &self.machine;
+        let amount = match (self.documents, self.seconds) {
+            (Some(documents), _) => format!("{documents} documents"),
+            (None, seconds) => format!("{} s", seconds.unwrap_or_default()),
+        };
+        let pace = self
+            .rate_per_s
+            .map_or("as fast as the windows allow".to_owned(), |rate| format!("{rate} a second"));
+        rows([
+            ("truc", self.version.to_owned()),
+            ("processors", format!("{} x {}", machine.cpus, machine.cpu_model)),
+            ("kernel", format!("Linux {}", machine.kernel)),
+            ("memory", format!("{} MiB", machine.memory_mb)),
+            ("data", format!("{}, fdatasync {:.3} ms (median)", machine.file_system, machine.fdatasync_ms)),
+            ("load", format!("{amount} of {} bytes, {pace}, {} rounds", self.size_bytes, self.rounds)),
+            ("organs", format!("{}, each sends and collects", self.organs)),
+            (
+                "window",
+                format!("{} documents on their way, {} unsettled, each organ", self.window, self.window),
+            ),
+            ("client processes", self.client_processes.to_string()),
+            ("seed", self.seed.to_string()),
+        ])
+    }
+}
+
+impl ExchangeReport {
+    fn rows(&self) -> Rows {
+        let mut rows = rows([
+            (
+                "gateway",
+                "mutual TLS 1.3; submit -> durable -> delivered -> settled -> receipt seen".to_owned(),
+            ),
+            ("throughput", format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s))),
+            ("latency to the receipt", ms(self.latency_ms)),
+            ("latency to the answer", ms(self.accept_latency_ms)),
+        ]);
+        let mut add = |name: &str, value: String| rows.push((name.to_owned(), value));
+        if let (Some(cpu), Some(rss)) = (self.gateway_cpu_s, self.gateway_rss_mb) {
+            add("gateway's process", format!("{cpu:.2} s of processor time, {rss:.0} MiB at most"));
+        }
+        add("client processes", format!("{:.2} s of processor time", self.clients_cpu_s));
+        add("checked", checks(&self.checks));
+        if let (Some(baseline), Some(ratio)) = (self.baseline_per_s, self.ratio) {
+            add(
+                "RabbitMQ",
+                "no TLS; publish -> confirmed, delivered -> acknowledged; quorum queues".to_owned(),
+            );
+            add("throughput", format!("{} ({})", rate(baseline), rates(&self.baseline_rounds_per_s)));
+            add("latency to the acknowledgement", self.baseline_latency_ms.map(ms).unwrap_or_default());
+            add("latency to the confirm", self.baseline_confirm_latency_ms.map(ms).unwrap_or_default());
+            let cpu = self.baseline_clients_cpu_s.unwrap_or_default();
+            add("client processes", format!("{cpu:.2} s of processor time"));
+            add("checked", self.baseline_checks.as_ref().map(checks).unwrap_or_default());
+            add("gateway / RabbitMQ", format!("{ratio:.2}"));
+        }
+        add("verified", self.verified.to_string());
+        rows
+    }
+}
+
+impl WaitingReport {
+    fn rows(&self) -> Rows {
+        rows([
+            ("waiting deliveries", format!("{}, filled at {}", self.waiting, rate(self.fill_per_s))),
+            ("memory before", format!("{:.0} MiB", self.rss_before_mb)),
+            ("memory when filled", format!("{:.0} MiB", self.rss_filled_mb)),
+            ("growth", format!("{:.0} MiB", self.rss_growth_mb)),
+            ("restart to ready", format!("{:.2} s, {:.0} MiB", self.ready_in_s, self.rss_restarted_mb)),
+            (
+                "others' throughput",
+                format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s)),
+            ),
+            ("empty gateway's", format!("{} ({})", rate(self.empty_per_s), rates(&self.empty_rounds_per_s))),
+            (
+                "memory then",
+                format!("{:.0} MiB; {:.0} MiB of the empty one", self.rss_loaded_mb, self.rss_empty_mb),
+            ),
+            ("others / empty", format!("{:.2}", self.ratio)),
+            ("checked", checks(&self.verdict)),
+            ("verified", self.verdict.verified.to_string()),
+        ])
+    }
+}
+
+impl StalledReport {
+    fn rows(&self) -> Rows {
+        rows([
+            ("burden", format!("{} collectors that never settle, one slow one", self.stalled)),
+            (
+                "others' throughput",
+                format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s)),
+            ),
+            ("others' latency", ms(self.latency_ms)),
+            ("without the burden", format!("{} ({})", rate(self.free_per_s), rates(&self.free_rounds_per_s))),
+            ("latency without", ms(self.free_latency_ms)),
+            ("with / without", format!("{:.2}", self.ratio)),
+            ("checked", checks(&self.verdict)),
+            ("verified", self.verdict.verified.to_string()),
+        ])
+    }
+}
+
+fn rows<const N: usize>(rows: [(&str, String); N]) -> Rows {
+    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn rate(per_s: f64) -> String {
+    format!("{per_s:.0} documents/s")
+}
+
+fn rates(rounds: &[f64]) -> String {
+    rounds.iter().map(|per_s| format!("{per_s:.0}")).collect::<Vec<_>>().join(", ")
+}
+
+fn ms(Percentiles { p50, p99, p999 }: Percentiles) -> String {
+    format!("p50 {p50:.1} ms, p99 {p99:.1} ms, p99.9 {p999:.1} ms")
+}
+
+fn checks(verdict: &Verdict) -> String {
+    let mut told = format!(
+        "{} submitted, {} accepted, {} received, {} with all receipts",
+        verdict.submitted, verdict.accepted, verdict.received, verdict.receipted
+    );
+    for (count, what) in [
+        (verdict.duplicates, "duplicates"),
+        (verdict.redelivered, "redelivered"),
+        (verdict.altered, "altered"),
+        (verdict.foreign, "foreign"),
+        (verdict.deferred, "deferred"),
+        (verdict.resubmitted, "resubmitted"),
+        (verdict.unsettled, "settlements refused"),
+        (verdict.faults.faults, "faults"),
+    ] {
+        if count > 0 {
+            told += &format!(", {count} {what}");
+        }
+    }
+    for fault in &verdict.faults.first_faults {
+        told += &format!("\n- {fault}");
+    }
+    told
+}

@@ -1,0 +1,178 @@
+//! One measurement: client processes connect, warm up, are measured, and what they saw is judged.
+
+use std::time::Duration;
+
+use super::amqp::Queues;
+use super::clients::Clients;
+use super::desk::joined;
+use super::documents::Documents;
+use super::error::Error;
+use super::gateway::Gateway;
+use super::latency::Latency;
+use super::meter::Meter;
+use super::options::Load;
+use super::plan::{Amount, Door, Outcome, Part, Plan};
+use super::process::Usage;
+use super::verdict::{Promise, Verdict};
+use crate::domain::time::{Clock, SystemClock};
+
+/// What one measurement gave.
+#[derive(Clone, Debug, Default)]
+pub struct Round {
+    /// Documents that ended in the measured phase.
+    pub documents: u64,
+    /// From the first submission to the last end.
+    pub took: Duration,
+    /// From submitting to the answer.
+    pub accept_latency: Latency,
+    /// From submitting to the end.
+    pub end_latency: Latency,
+    /// Processor time of the client processes.
+    pub clients_cpu: Duration,
+    /// Processor time of the gateway.
+    pub gateway_cpu: Duration,
+    /// Its most memory, bytes.
+    pub gateway_rss_peak_bytes: u64,
+    /// What was checked.
+    pub verdict: Verdict,
+}
+
+impl Round {
+    /// Documents a second.
+    pub fn throughput_per_s(&self) -> f64 {
+        let seconds = self.took.as_secs_f64();
+        if seconds > 0.0 { self.documents as f64 / seconds } else { 0.0 }
+    }
+}
+
+/// Who sends what to whom.
+pub struct Cast<'a> {
+    /// The load.
+    pub load: &'a Load,
+    /// The ids of all organs.
+    pub organs: &'a [String],
+}
+
+impl Cast<'_> {
+    /// The organs 0 to n write to each other through a gateway; `own` is its process, where that is known.
+    pub async fn exchange(&self, door: &Door, own: Option<&Gateway>, what: &str) -> Result<Round, Error> {
+        let plans = self.plans(&self.documents(Vec::new()), 0, &Part::Exchange(door.clone()));
+        self.measured(&plans, own, Promise::Receipted, what).await
+    }
+
+    /// The same through a RabbitMQ node.
+    pub async fn baseline(&self, url: &str, what: &str) -> Result<Round, Error> {
+        let documents = self.documents(Vec::new());
+        let queues = Queues::declare(url, &documents.run, &self.organs[..self.load.organs]).await?;
+        let part = Part::Amqp { url: url.to_owned(), queues: queues.names().to_vec() };
+        let plans = self.plans(&documents, 0, &part);
+        let measured = self.measured(&plans, None, Promise::Received, what).await;
+        // What went wrong before is the better thing to tell.
+        let deleted = queues.delete().await;
+        let round = measured?;
+        deleted?;
+        Ok(round)
+    }
+
+    /// The organs from n to 2n fill the mailboxes of others with so many documents in all, evenly.
+    pub async fn fill(&self, door: &Door, to: Vec<usize>, count: u64, what: &str) -> Result<Round, Error> {
+        let plans = self.plans(&self.documents(to), self.load.organs, &Part::Fill(door.clone()));
+        let amount = Amount::Documents(count);
+        let mut clients = Clients::start(&plans).await?;
+        clients.run(amount, None, &Meter::new(what, amount)).await?;
+        Ok(concluded(&plans, Promise::Accepted, &clients.finish().await?))
+    }
+
+    /// Connects organs that are a burden; they stay until this is dropped.
+    pub async fn stall(&self, door: &Door, organs: &[usize], slow: usize) -> Result<Clients, Error> {
+        let part = Part::Stall { door: door.clone(), slow };
+        let plan = Plan { mine: organs.to_vec(), ..self.plan(&self.documents(Vec::new()), &part) };
+        Clients::start(&[plan]).await
+    }
+
+    /// Measures the exchange at two gateways of our own, in turn.
+    pub async fn in_turn(
+        &self,
+        rounds: usize,
+        gateways: [(&Gateway, &str); 2],
+    ) -> Result<[Vec<Round>; 2], Error> {
+        let mut measured = [Vec::new(), Vec::new()];
+        for number in 1..=rounds {
+            for (rounds, (gateway, name)) in measured.iter_mut().zip(gateways) {
+                let what = format!("{number}. {name}");
+                rounds.push(self.exchange(&gateway.door, Some(gateway), &what).await?);
+            }
+        }
+        Ok(measured)
+    }
+
+    async fn measured(
+        &self,
+        plans: &[Plan],
+        own: Option<&Gateway>,
+        promise: Promise,
+        what: &str,
+    ) -> Result<Round, Error> {
+        let Load { amount, rate_per_s, .. } = *self.load;
+        let usage = || own.map_or(Ok(Usage::default()), Gateway::usage);
+        let mut clients = Clients::start(plans).await?;
+        let warm_up = self.load.warm_up();
+        clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
+        let before = usage()?;
+        clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
+        let after = usage()?;
+        let mut round = concluded(plans, promise, &clients.finish().await?);
+        round.gateway_cpu = after.cpu.saturating_sub(before.cpu);
+        round.gateway_rss_peak_bytes = after.rss_peak_bytes;
+        Ok(round)
+    }
+
+    fn documents(&self, to: Vec<usize>) -> Documents {
+        let Load { seed, size, organs, .. } = *self.load;
+        Documents { run: format!("bench-{:x}", SystemClock.now().as_micros()), seed, size, organs, to }
+    }
+
+    fn plan(&self, documents: &Documents, part: &Part) -> Plan {
+        Plan {
+            documents: documents.clone(),
+            organs: self.organs.to_vec(),
+            mine: Vec::new(),
+            senders: self.load.organs,
+            window: self.load.window,
+            part: part.clone(),
+        }
+    }
+
+    /// A plan for each client process: the organs from `first` on are dealt out among them.
+    fn plans(&self, documents: &Documents, first: usize, part: &Part) -> Vec<Plan> {
+        let Load { organs, clients, .. } = *self.load;
+        let mine =
+            |client: usize| (0..organs).skip(client).step_by(clients).map(|organ| first + organ).collect();
+        (0..clients).map(|client| Plan { mine: mine(client), ..self.plan(documents, part) }).collect()
+    }
+}
+
+fn concluded(plans: &[Plan], promise: Promise, outcomes: &[Outcome]) -> Round {
+    let mut round = Round::default();
+    let mut span = None;
+    let (mut sent, mut received) = (Vec::new(), Vec::new());
+    for outcome in outcomes {
+        round.accept_latency.merge(&outcome.accept_latency);
+        round.end_latency.merge(&outcome.end_latency);
+        round.clients_cpu += outcome.cpu;
+        span = joined(span, outcome.span);
+        sent.extend(outcome.sent.iter().cloned());
+        if promise != Promise::Accepted {
+            received.extend(outcome.received.iter().cloned());
+        }
+    }
+    let latency = if promise == Promise::Accepted { &round.accept_latency } else { &round.end_latency };
+    round.documents = latency.count();
+    round.took = span.map_or(Duration::ZERO, |(first, last)| {
+        Duration::from_micros(u64::try_from(last - first).unwrap_or_default())
+    });
+    if let Some(plan) = plans.first() {
+        round.verdict = Verdict::of(&plan.documents, promise, &sent, &received);
+    }
+    round
+}

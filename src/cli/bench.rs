@@ -1,0 +1,129 @@
+//! `truc bench`: how fast a gateway is, beside raw RabbitMQ, and whether every document came as it was sent.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::exit::Exit;
+use crate::bench::plan::{Amount, Door};
+use crate::bench::{self, Load, Options, Subject};
+use crate::domain::time::{Clock, SystemClock};
+
+/// Measurements of each kind when there is something to set them beside.
+const ROUNDS_COMPARED: usize = 3;
+
+/// Drives a gateway with many organs that write to each other, and checks that every document is delivered byte for byte,
+/// once, with all its receipts. Starts a gateway of its own unless one is given. Exit code 0 only if all held.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Organs; each sends and collects, with a connection of its own
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    organs: usize,
+    /// Documents in each round, by all organs together
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    documents: u64,
+    /// Send for so many seconds in each round, in place of a number of documents
+    #[arg(long, value_name = "N", conflicts_with = "documents")]
+    seconds: Option<u32>,
+    /// Payload bytes of a document
+    #[arg(long, value_name = "BYTES", default_value_t = 2_048)]
+    size: usize,
+    /// Documents each organ has on their way, from submitting to the delivered receipt, and deliveries it holds unsettled
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    window: usize,
+    /// Documents a second by all organs together, in place of as fast as the windows allow
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// Client processes among which the organs are divided
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    clients: usize,
+    /// Rounds of each kind, in turn; the medians count. 1 unless two kinds are compared, then 3
+    #[arg(long, value_name = "N")]
+    rounds: Option<usize>,
+    /// Payloads and recipients follow from it; without one, from the time
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Where the gateway's data is put; removed afterwards
+    #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
+    data: PathBuf,
+    /// A gateway that runs already, https://host:port; mail of its organs is left alone, but they should be idle
+    #[arg(long, value_name = "URL", requires = "pki")]
+    endpoint: Option<String>,
+    /// The folder of its CA as `truc pki` makes it: ca.crt, and an ID.crt and ID.key for each organ
+    #[arg(long, value_name = "DIR", requires = "endpoint")]
+    pki: Option<PathBuf>,
+    /// A RabbitMQ node, amqp://user:password@host:port/vhost: the same load over quorum queues, with confirms and manual
+    /// acknowledgements, in turn with the gateway
+    #[arg(long, value_name = "URL")]
+    baseline_amqp: Option<String>,
+    /// Measure what so many deliveries that wait for an absent organ cost: memory, restart, the others' throughput
+    #[arg(long, value_name = "N", conflicts_with_all = ["baseline_amqp", "endpoint", "stalled"])]
+    waiting: Option<u64>,
+    /// Measure what so many collectors that never settle, and a slow one, cost the others
+    #[arg(long, value_name = "N", conflicts_with_all = ["baseline_amqp", "endpoint"])]
+    stalled: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// A client process of `truc bench`. Reads a plan on standard input.
+#[derive(Debug, Args)]
+pub struct BenchClient {}
+
+impl Bench {
+    /// Measures and prints.
+    pub fn run(self) -> Result<(), Exit> {
+        let json = self.json;
+        let options = self.options();
+        options.check().map_err(Exit::usage)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let report = runtime.map_err(Exit::failed)?.block_on(bench::run(&options)).map_err(Exit::failed)?;
+        let told =
+            if json { serde_json::to_string(&report).map_err(Exit::failed)? } else { report.to_string() };
+        writeln!(io::stdout(), "{told}").map_err(Exit::failed)?;
+        match report.verified() {
+            true => Ok(()),
+            false => Err(Exit::Failed("not every document was as it has to be".to_owned())),
+        }
+    }
+
+    fn options(self) -> Options {
+        let subject = match (self.waiting, self.stalled) {
+            (Some(waiting), _) => Subject::Waiting(waiting),
+            (None, Some(stalled)) => Subject::Stalled(stalled),
+            (None, None) => Subject::Exchange,
+        };
+        let compared = self.baseline_amqp.is_some() || subject != Subject::Exchange;
+        let time = |seconds| Amount::Time(Duration::from_secs(u64::from(seconds)));
+        let given = self.endpoint.zip(self.pki);
+        Options {
+            load: Load {
+                organs: self.organs,
+                amount: self.seconds.map_or(Amount::Documents(self.documents), time),
+                rate_per_s: self.rate,
+                size: self.size,
+                window: self.window,
+                clients: self.clients,
+                seed: self.seed.unwrap_or_else(|| SystemClock.now().as_micros().unsigned_abs()),
+            },
+            rounds: self.rounds.unwrap_or(if compared { ROUNDS_COMPARED } else { 1 }),
+            data: self.data,
+            given: given.map(|(endpoint, pki)| Door { endpoint, pki }),
+            baseline_amqp: self.baseline_amqp,
+            subject,
+        }
+    }
+}
+
+impl BenchClient {
+    /// Plays its part.
+    pub fn run(self) -> Result<(), Exit> {
+        if io::stdin().is_terminal() {
+            return Err(Exit::usage("this command is run by `truc bench`"));
+        }
+        bench::run_client().map_err(Exit::failed)
+    }
+}
