@@ -53,7 +53,6 @@ enum Command {
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
-    /// Measure throughput and latency, and check every document / Đo năng lực
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchClient(bench::BenchClient),
