@@ -43,27 +43,16 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See a whole exchange on this machine / Chạy thử toàn bộ trên máy này
     Sandbox(sandbox::Sandbox),
-    /// Run a gateway / Chạy cổng liên thông
     Serve(serve::Serve),
-    /// Check a configuration and say what is wrong / Kiểm tra cấu hình
     CheckConfig(check_config::CheckConfig),
-    /// Make a development CA and certificates / Tạo CA thử nghiệm và chứng thư số
     Pki(pki::Pki),
-    /// Send a document / Gửi văn bản
-    Send(send::Send),
-    /// Collect documents / Lấy văn bản về
+    Send(Box<send::Send>),
     Collect(collect::Collect),
-    /// Show the story of a message / Theo dõi một văn bản
     Track(track::Track),
-    /// Show the receipts of what was sent / Xem biên nhận
     Receipts(receipts::Receipts),
-    /// List the organs of the directory / Danh mục cơ quan
     Organs(organs::Organs),
-    /// Say where documents to an organ go / Tra nơi nhận hiện nay
     Resolve(organs::Resolve),
-    /// Measure throughput and latency, and check every document / Đo năng lực
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchClient(bench::BenchClient),

@@ -14,6 +14,8 @@ use crate::domain::time::{Clock, SystemClock};
 /// Measurements of each kind when there is something to set them beside.
 const ROUNDS_COMPARED: usize = 3;
 
+/// Measure throughput and latency, and check every document / Đo năng lực
+///
 /// Drives a gateway with many organs that write to each other, and checks that every document is delivered byte for byte,
 /// once, with all its receipts. Starts a gateway of its own unless one is given. Exit code 0 only if all held.
 #[derive(Debug, Args)]

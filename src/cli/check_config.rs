@@ -14,7 +14,9 @@ use crate::domain::time::SystemClock;
 use crate::identity::tls::ServerTls;
 use crate::metrics::Metrics;
 
-/// Checks a configuration: the file, the environment, and the files it names. Prints what holds.
+/// Check a configuration and say what is wrong / Kiểm tra cấu hình
+///
+/// Checks the file, the environment, and the files it names. Prints what holds.
 #[derive(Debug, Args)]
 pub struct CheckConfig {
     /// Configuration file; without one, the defaults are checked

@@ -17,7 +17,9 @@ mod stream;
 
 use desk::Desk;
 
-/// Collects the documents that wait for an organ. Each is written to a file of its own, named after its delivery, and is
+/// Collect documents / Lấy văn bản về
+///
+/// Takes what waits for an organ. Each document is written to a file of its own, named after its delivery, and is
 /// safe on disk before the gateway is told that it was delivered. Without --once or --max, goes on until interrupted.
 #[derive(Debug, Args)]
 pub struct Collect {

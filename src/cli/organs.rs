@@ -10,7 +10,7 @@ use super::{block_on, json, tables};
 use crate::domain::limits::ORGANS_PAGE_MAX;
 use crate::proto::v1;
 
-/// Lists the organs of the gateway's directory.
+/// List the organs of the directory / Danh mục cơ quan
 #[derive(Debug, Args)]
 pub struct Organs {
     /// Only this organ and those below it
@@ -25,7 +25,9 @@ pub struct Organs {
     form: Form,
 }
 
-/// Says where a document addressed to an organ id goes today, and why.
+/// Say where documents to an organ go / Tra nơi nhận hiện nay
+///
+/// To the organ itself, to the one that took over, or nowhere; and by which legal basis.
 #[derive(Debug, Args)]
 pub struct Resolve {
     /// The organ id, H02 or 000.00.00.H02

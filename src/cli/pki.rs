@@ -14,7 +14,9 @@ use crate::identity::{self, CertificateFacts, Role};
 
 mod issue;
 
-/// Makes certificates for trying out and developing. The CA's key lies in a file: no replacement for a real CA.
+/// Make a development CA and certificates / Tạo CA thử nghiệm và chứng thư số
+///
+/// For trying out and developing. The CA's key lies in a file: no replacement for a real CA.
 #[derive(Debug, Args)]
 pub struct Pki {
     #[command(subcommand)]
@@ -23,17 +25,15 @@ pub struct Pki {
 
 #[derive(Debug, Subcommand)]
 enum PkiCommand {
-    /// Make a CA / Tạo CA
     Init(Init),
-    /// Issue a certificate / Cấp chứng thư số
     Issue(issue::Issue),
-    /// Revoke a certificate / Thu hồi chứng thư số
     Revoke(RevokeArgs),
-    /// Show what a certificate says / Xem chứng thư số
     Show(Show),
 }
 
-/// Makes a CA: ca.crt, ca.key and an empty crl.pem. Valid for ten years.
+/// Make a CA / Tạo CA
+///
+/// Writes ca.crt, ca.key and an empty crl.pem. Valid for ten years.
 #[derive(Debug, Args)]
 struct Init {
     #[command(flatten)]
@@ -42,7 +42,9 @@ struct Init {
     form: Form,
 }
 
-/// Revokes a certificate, and writes crl.pem anew. Gateways take it up when they reload (SIGHUP).
+/// Revoke a certificate / Thu hồi chứng thư số
+///
+/// Writes crl.pem anew. Gateways take it up when they reload (SIGHUP).
 #[derive(Debug, Args)]
 struct RevokeArgs {
     /// The certificate
@@ -57,7 +59,9 @@ struct RevokeArgs {
     form: Form,
 }
 
-/// Shows the first certificate of a file; verifies nothing.
+/// Show what a certificate says / Xem chứng thư số
+///
+/// Reads the first certificate of a file; verifies nothing.
 #[derive(Debug, Args)]
 struct Show {
     /// A certificate, PEM or DER

@@ -27,7 +27,9 @@ const COLUMNS: [(Word, u16); 7] = [
     (Word::Reason, 10),
 ];
 
-/// Shows the receipts of all messages an organ sent, in order.
+/// Show the receipts of what was sent / Xem biên nhận
+///
+/// Of all messages an organ sent, in order, from the first or from a cursor on.
 #[derive(Debug, Args)]
 pub struct Receipts {
     /// Go on after the receipts shown last; the place is kept in this file, which is made if missing

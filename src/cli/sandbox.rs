@@ -30,6 +30,8 @@ use tale::Line;
 /// The variable by which somebody wants to see the gateway's log.
 const LOG_FILTER_VARIABLE: &str = "TRUC__LOG__FILTER";
 
+/// See a whole exchange on this machine / Chạy thử toàn bộ trên máy này
+///
 /// Starts a gateway with a development CA and sample agencies, sends a document from Văn phòng Chính phủ (G22) to Quảng
 /// Ninh (H49) and to a closed code (H02), lets the recipients collect it, and shows every receipt of the way. Then stays
 /// up for a second terminal.

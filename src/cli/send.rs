@@ -23,7 +23,9 @@ pub use header::MEDIA_TYPES;
 /// Files larger than this are long enough under way to show it.
 const LARGE_BYTES: usize = 1_000_000;
 
-/// Sends a document: an edXML file as it is, or any file with a header given here. Answers once the gateway has it on
+/// Send a document / Gửi văn bản
+///
+/// Either an edXML file as it is, or any file with a header given by options. Answers once the gateway has it on
 /// disk. Sending the same id and content again is safe.
 #[derive(Debug, Args)]
 pub struct Send {
@@ -33,8 +35,6 @@ pub struct Send {
     /// Any other file
     #[arg(value_name = "FILE", required_unless_present = "edxml", requires_all = ["to", "subject"])]
     file: Option<PathBuf>,
-    #[command(flatten)]
-    header: header::Header,
     /// The sender's own id for this message [default: a UUID; for edXML, made from the file by the gateway]
     #[arg(long, value_name = "ID")]
     id: Option<String>,
@@ -44,6 +44,8 @@ pub struct Send {
     /// Wait until every delivery has ended, and show the receipts meanwhile
     #[arg(long)]
     wait: bool,
+    #[command(flatten)]
+    header: header::Header,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]

@@ -13,7 +13,9 @@ use crate::config::{self, Config};
 use crate::domain::time::SystemClock;
 use crate::ops::logging;
 
-/// Runs a gateway. SIGTERM or SIGINT stops it in good order, a second one at once; SIGHUP reloads certificates,
+/// Run a gateway / Chạy cổng liên thông
+///
+/// SIGTERM or SIGINT stops it in good order, a second one at once; SIGHUP reloads certificates,
 /// revocation lists and the directory.
 #[derive(Debug, Args)]
 pub struct Serve {

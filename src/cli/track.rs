@@ -9,7 +9,9 @@ use super::words::{self, Lang, Word};
 use super::{block_on, json, tables, times};
 use crate::proto::v1;
 
-/// Shows one message: its header, where each delivery stands, and the timeline of its receipts. For its sender, its
+/// Show the story of a message / Theo dõi một văn bản
+///
+/// Its header, where each delivery stands, and the timeline of its receipts. For its sender, its
 /// recipients and operators.
 #[derive(Debug, Args)]
 pub struct Track {

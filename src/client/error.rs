@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, TimeoutExpired};
 use tonic_types::StatusExt;
 
 use crate::proto::convert::{self, ERROR_DOMAIN, ERROR_PAGES};
@@ -75,8 +75,13 @@ impl From<Status> for CallError {
 
 /// Only what failed on this side has a cause; a status that came over the line has none.
 fn is_line_lost(status: &Status) -> bool {
-    let is_line = matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal);
-    is_line && std::error::Error::source(status).is_some()
+    let mut causes =
+        std::iter::successors(std::error::Error::source(status), |cause| cause.source()).peekable();
+    let is_line = matches!(
+        status.code(),
+        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled | Code::Aborted
+    );
+    is_line && causes.peek().is_some() && !causes.any(|cause| cause.is::<TimeoutExpired>())
 }
 
 impl From<&v1::Refusal> for CallError {
@@ -153,5 +158,7 @@ mod tests {
         let error = CallError::from(broken);
         assert!(error.is_passing(), "{error}");
         assert!(error.to_string().contains("refuses the certificate"), "{error}");
+        let late = CallError::from(Status::from_error(Box::new(TimeoutExpired(()))));
+        assert!(!late.is_passing(), "{late}: the gateway may be at it still");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "",
     "sandbox",
     "serve",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 15] = [
     "receipts",
     "organs",
     "resolve",
+    "bench",
 ];
 
 #[tokio::test]

@@ -18,7 +18,9 @@ use crate::identity::pki::{Ca, Existing, Issued, Subject, Validity};
 /// Longest validity that makes sense of a certificate, days.
 const DAYS_MAX: i64 = 3_650;
 
-/// Issues a certificate with a new key, into the CA's folder. With --profile, also makes a folder that holds all a
+/// Issue a certificate / Cấp chứng thư số
+///
+/// Makes a new key and its certificate in the CA's folder. With --profile, also makes a folder that holds all a
 /// caller needs.
 #[derive(Debug, Args)]
 pub struct Issue {
