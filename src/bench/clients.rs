@@ -77,10 +77,7 @@ impl Clients {
             match self.event(silent_until).await? {
                 Some((number, Event::Progress(progress))) => self.processes[number].progress = progress,
                 Some(_) => {}
-                None => {
-                    tracing::debug!("nothing has ended for {} s", SILENCE_MAX.as_secs());
-                    return Ok(());
-                }
+                None => return Ok(()),
             }
             if self.ended() != ended {
                 silent_until = Instant::now() + SILENCE_MAX;

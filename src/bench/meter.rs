@@ -14,10 +14,7 @@ impl Meter {
             Amount::Documents(total) => {
                 (ProgressBar::new(total), "{msg:26} {wide_bar} {human_pos}/{human_len} {per_sec:>12}")
             }
-            Amount::Time(time) => (
-                ProgressBar::no_length(),
-                if time.as_secs() > 0 { "{msg:26} {human_pos} {per_sec:>12} {elapsed}" } else { "{msg:26}" },
-            ),
+            Amount::Time(_) => (ProgressBar::no_length(), "{msg:26} {human_pos} {per_sec:>12} {elapsed}"),
         };
         let style = ProgressStyle::with_template(template).expect("a template of this file");
         Self(bar.with_style(style).with_message(what.into()))

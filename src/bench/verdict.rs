@@ -35,17 +35,9 @@ pub struct Verdict {
     pub resubmitted: u64,
     /// Settlements refused.
     pub unsettled: u64,
-    /// What was wrong.
-    #[serde(flatten)]
-    pub faults: FaultsTold,
-}
-
-/// [`Faults`] under the names they have in a report.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct FaultsTold {
-    /// How many.
+    /// Whatever else was wrong.
     pub faults: u64,
-    /// The first ones.
+    /// The first of these, in words.
     pub first_faults: Vec<String>,
 }
 
@@ -92,7 +84,7 @@ impl Verdict {
             && owed(true, verdict.accepted)
             && owed(promise >= Promise::Received, verdict.received)
             && owed(promise == Promise::Receipted, verdict.receipted);
-        verdict.faults = FaultsTold { faults: faults.count, first_faults: faults.told };
+        (verdict.faults, verdict.first_faults) = (faults.count, faults.told);
         verdict
     }
 
@@ -111,8 +103,8 @@ impl Verdict {
         self.deferred += other.deferred;
         self.resubmitted += other.resubmitted;
         self.unsettled += other.unsettled;
-        self.faults.faults += other.faults.faults;
-        self.faults.first_faults.extend(other.faults.first_faults.iter().cloned());
+        self.faults += other.faults;
+        self.first_faults.extend(other.first_faults.iter().cloned());
         self
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::exit::Exit;
+use super::signals::stop_asked;
 use crate::bench::plan::{Amount, Door};
 use crate::bench::{self, Load, Options, Subject};
 use crate::domain::time::{Clock, SystemClock};
@@ -82,7 +83,12 @@ impl Bench {
         let options = self.options();
         options.check().map_err(Exit::usage)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let report = runtime.map_err(Exit::failed)?.block_on(bench::run(&options)).map_err(Exit::failed)?;
+        let report = runtime.map_err(Exit::failed)?.block_on(async {
+            tokio::select! {
+                report = bench::run(&options) => report.map_err(Exit::failed),
+                stopped = stop_asked() => Err(stopped.err().unwrap_or(Exit::Failed("interrupted".to_owned()))),
+            }
+        })?;
         let told =
             if json { serde_json::to_string(&report).map_err(Exit::failed)? } else { report.to_string() };
         writeln!(io::stdout(), "{told}").map_err(Exit::failed)?;

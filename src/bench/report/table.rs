@@ -51,7 +51,10 @@ impl Setup {
             ("organs", format!("{}, each sends and collects", self.organs)),
             (
                 "window",
-                format!("{} documents on their way, {} unsettled, each organ", self.window, self.window),
+                format!(
+                    "{0} documents of each organ on their way, to the receipt (RabbitMQ: to the confirm); {0} unsettled",
+                    self.window
+                ),
             ),
             ("client processes", self.client_processes.to_string()),
             ("seed", self.seed.to_string()),
@@ -64,7 +67,7 @@ impl ExchangeReport {
         let mut rows = rows([
             (
                 "gateway",
-                "mutual TLS 1.3; submit -> durable -> delivered -> settled -> receipt seen".to_owned(),
+                "submit -> durable -> delivered -> settled -> receipt seen; mutual TLS 1.3".to_owned(),
             ),
             ("throughput", format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s))),
             ("latency to the receipt", ms(self.latency_ms)),
@@ -79,7 +82,7 @@ impl ExchangeReport {
         if let (Some(baseline), Some(ratio)) = (self.baseline_per_s, self.ratio) {
             add(
                 "RabbitMQ",
-                "no TLS; publish -> confirmed, delivered -> acknowledged; quorum queues".to_owned(),
+                "publish -> confirmed, delivered -> acknowledged; quorum queues, no TLS".to_owned(),
             );
             add("throughput", format!("{} ({})", rate(baseline), rates(&self.baseline_rounds_per_s)));
             add("latency to the acknowledgement", self.baseline_latency_ms.map(ms).unwrap_or_default());
@@ -165,13 +168,13 @@ fn checks(verdict: &Verdict) -> String {
         (verdict.deferred, "deferred"),
         (verdict.resubmitted, "resubmitted"),
         (verdict.unsettled, "settlements refused"),
-        (verdict.faults.faults, "faults"),
+        (verdict.faults, "faults"),
     ] {
         if count > 0 {
             told += &format!(", {count} {what}");
         }
     }
-    for fault in &verdict.faults.first_faults {
+    for fault in &verdict.first_faults {
         told += &format!("\n- {fault}");
     }
     told
