@@ -4,4 +4,5 @@
 
 mod door;
 mod exchange;
+mod idempotency;
 mod support;
