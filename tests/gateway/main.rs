@@ -6,4 +6,5 @@ mod door;
 mod edxml;
 mod exchange;
 mod idempotency;
+mod limits;
 mod support;
