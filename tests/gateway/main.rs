@@ -7,4 +7,5 @@ mod edxml;
 mod exchange;
 mod idempotency;
 mod limits;
+mod sharing;
 mod support;
