@@ -7,5 +7,6 @@ mod edxml;
 mod exchange;
 mod idempotency;
 mod limits;
+mod operations;
 mod sharing;
 mod support;
