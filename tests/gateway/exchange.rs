@@ -1,5 +1,6 @@
 //! A document's way, from its sender to its recipients, with every receipt.
 
+use truc::proto::v1::ReceiptKind::{Accepted, Delivered, Offered, Redirected};
 use truc::proto::v1::{DeliveryState, ReceiptKind};
 
 use crate::support::{Site, delivered, document};
@@ -14,7 +15,7 @@ async fn a_document_goes_to_an_open_organ_and_to_the_successor_of_a_closed_one()
 
     let payload = b"%PDF-1.7 noi dung".to_vec();
     let accepted = g22.submit(document("m-1", &["000.00.00.H49", "H02"], payload.clone())).await.unwrap();
-    assert_eq!(accepted.receipt.as_ref().unwrap().kind(), ReceiptKind::Accepted);
+    assert_eq!(accepted.receipt.as_ref().unwrap().kind(), Accepted);
     let to: Vec<_> = accepted.deliveries.iter().map(|d| (&*d.recipient, &*d.addressed_to)).collect();
     assert_eq!(to, [("H49", ""), ("H05", "H02")]);
 
@@ -35,7 +36,6 @@ async fn a_document_goes_to_an_open_organ_and_to_the_successor_of_a_closed_one()
         let about = |r: &&truc::proto::v1::Receipt| r.recipient.is_empty() || r.recipient == recipient;
         story.receipts.iter().filter(about).map(|r| r.kind()).collect()
     };
-    use ReceiptKind::{Accepted, Delivered, Offered, Redirected};
     assert_eq!(rungs("H49"), [Accepted, Offered, Delivered]);
     assert_eq!(rungs("H05"), [Accepted, Redirected, Offered, Delivered]);
     let (receipts, _) = g22.receipts("").await;

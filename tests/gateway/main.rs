@@ -2,5 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect has failed")]
 
+mod door;
+mod edxml;
 mod exchange;
+mod idempotency;
+mod limits;
+mod operations;
+mod sharing;
 mod support;

@@ -23,12 +23,26 @@ use truc::proto::v1::{self, collect_request, settlement, submission};
 /// Longer than anything here takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The first line of a directory file.
+pub const DIRECTORY_COLUMNS: &str =
+    "organ_id,name,open_date,close_date,successors,legal_basis,acts_for_below";
+
 /// Ends a test that waits for what does not come.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, future).await {
         Ok(value) => value,
         Err(_) => panic!("{what}: not within {PATIENCE:?}"),
     }
+}
+
+/// Waits until something asked again and again is so.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    soon(what, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
 }
 
 /// Where a gateway lives: its folder outlives its processes.
@@ -69,6 +83,25 @@ impl Site {
         Self { dir, ca, config }
     }
 
+    /// Sets one more line of configuration, for the next start.
+    pub fn set(&mut self, setting: impl AsRef<str>) {
+        let (key, _) = setting.as_ref().split_once(" = ").unwrap();
+        self.config =
+            self.config.lines().filter(|line| !line.starts_with(key)).map(|l| format!("{l}\n")).collect();
+        self.config.push_str(setting.as_ref());
+        self.config.push('\n');
+    }
+
+    /// Gives the site the organs the program carries and those of these CSV rows. A gateway that runs takes them when
+    /// it reloads.
+    pub fn directory(&mut self, rows: &str) {
+        let carried = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/directory");
+        let own = self.path("organs.csv");
+        std::fs::write(&own, format!("{DIRECTORY_COLUMNS}\n{rows}\n")).unwrap();
+        let files = [carried.join("central.csv"), carried.join("provinces.csv"), own];
+        self.set(format!("directory.files = {files:?}"));
+    }
+
     pub fn year() -> Validity {
         Validity::days(SystemClock.now(), 365)
     }
@@ -78,18 +111,18 @@ impl Site {
         self.dir.path().join(name)
     }
 
-    /// Starts the gateway of this site and waits until it is up.
-    pub fn start(&self) -> Process {
+    /// The command that starts the gateway of this site.
+    pub fn command(&self) -> Command {
         let config = self.path("truc.toml");
         std::fs::write(&config, &self.config).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_truc"))
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .stderr(Stdio::piped())
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_truc"));
+        command.arg("serve").arg("--config").arg(&config).stderr(Stdio::piped()).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts the gateway of this site and waits until it is up.
+    pub fn start(&self) -> Process {
+        let mut child = self.command().spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let addresses = loop {
@@ -170,6 +203,25 @@ impl Process {
     pub fn stop(mut self) -> Option<i32> {
         self.signal("TERM");
         self.child.wait().unwrap().code()
+    }
+
+    /// Waits until it ends by itself; gives its exit code.
+    pub async fn exited(mut self) -> Option<i32> {
+        let child = &mut self.child;
+        let ended = soon("the end of the gateway", async {
+            loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    return status.code();
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        ended.await
+    }
+
+    /// Waits until it has logged a text.
+    pub async fn logged(&self, text: &str) {
+        until(text, async || self.log().contains(text)).await;
     }
 
     /// What it has logged so far.
@@ -262,12 +314,19 @@ impl Agency {
     }
 
     pub async fn collect(&self, window: u32) -> Collecting {
+        self.collect_by(v1::CollectOpen { window, ..Default::default() }).await
+    }
+
+    pub async fn collect_by(&self, open: v1::CollectOpen) -> Collecting {
+        self.try_collect(open).await.unwrap()
+    }
+
+    pub async fn try_collect(&self, open: v1::CollectOpen) -> Result<Collecting, tonic::Status> {
         let (requests, queue) = tokio::sync::mpsc::channel(16);
-        let open = v1::CollectOpen { window, ..Default::default() };
         let open = v1::CollectRequest { request: Some(collect_request::Request::Open(open)) };
         requests.send(open).await.unwrap();
-        let responses = soon("collect", self.exchange.clone().collect(ReceiverStream::new(queue))).await;
-        Collecting { requests, responses: responses.unwrap().into_inner() }
+        let responses = soon("collect", self.exchange.clone().collect(ReceiverStream::new(queue))).await?;
+        Ok(Collecting { requests, responses: responses.into_inner() })
     }
 
     /// All receipts of this organ there are now.
@@ -292,6 +351,27 @@ impl Collecting {
             let response = soon("deliveries", self.responses.message()).await.unwrap().unwrap();
             if !response.deliveries.is_empty() {
                 return response.deliveries;
+            }
+        }
+    }
+
+    /// The next results of settlements; deliveries that come before them are passed over.
+    pub async fn settled(&mut self) -> Vec<v1::SettleResult> {
+        loop {
+            let response = soon("results", self.responses.message()).await.unwrap().unwrap();
+            if !response.settled.is_empty() {
+                return response.settled;
+            }
+        }
+    }
+
+    /// Waits for the end of the stream; gives the status it ended with, if it was one.
+    pub async fn end(&mut self) -> Option<tonic::Status> {
+        loop {
+            match soon("the end of a stream", self.responses.message()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return None,
+                Err(status) => return Some(status),
             }
         }
     }

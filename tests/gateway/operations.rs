@@ -1,0 +1,6 @@
+//! The gateway as its operators see it: reloads, stops, probes, metrics, logs, and what it says when it cannot start.
+
+mod reload;
+mod starting;
+mod stopping;
+mod watching;
