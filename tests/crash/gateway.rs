@@ -6,10 +6,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, watch};
 
+use crate::journal::Journal;
 use crate::support::{Process, Site};
 
-/// How long a gateway lives before it is killed, milliseconds.
+/// How long a gateway lives under load before it is killed, milliseconds.
 const LIFE_MS: std::ops::Range<u64> = 50..400;
+/// Facts its clients have to see before it counts as under load, and how long they get for that.
+const BUSY_FACTS: usize = 30;
+const BUSY_MAX: Duration = Duration::from_secs(2);
+/// One in so many rounds has a gateway whose life begins at once, while its clients connect.
+const UNPREPARED_EVERY: u8 = 4;
 /// One in so many rounds has a gateway that is killed while it starts, ...
 const STILLBORN_EVERY: u8 = 3;
 /// ... at most this long after it was started, microseconds.
@@ -67,19 +73,13 @@ impl Trial {
     }
 
     /// Lets the gateway work under load for a while, kills it and starts another one.
-    pub async fn round(&mut self, load: &Semaphore) {
-        let life_us = self.rng.u64(LIFE_MS.start * 1_000..LIFE_MS.end * 1_000);
-        let end = Instant::now() + Duration::from_micros(life_us);
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            if load.available_permits() < DOCUMENTS_WAITING_MAX {
-                load.add_permits(DOCUMENTS_PER_TICK);
-            }
-            tokio::time::sleep(left.min(TICK)).await;
+    pub async fn round(&mut self, load: &Semaphore, journal: &Journal) {
+        let life = Duration::from_micros(self.rng.u64(LIFE_MS.start * 1_000..LIFE_MS.end * 1_000));
+        if self.rng.u8(..UNPREPARED_EVERY) != 0 {
+            let busy = journal.len() + BUSY_FACTS;
+            feed(load, BUSY_MAX, || journal.len() >= busy).await;
         }
+        feed(load, life, || false).await;
         let process = self.running.take().expect("a gateway runs between rounds");
         tokio::task::block_in_place(|| process.kill());
         self.kills += 1;
@@ -121,5 +121,20 @@ impl Trial {
     pub fn stop(mut self) -> Option<i32> {
         let process = self.running.take().expect("a gateway runs between rounds");
         tokio::task::block_in_place(|| process.stop())
+    }
+}
+
+/// Lets documents be sent for a time, or until it is enough.
+async fn feed(load: &Semaphore, time: Duration, enough: impl Fn() -> bool) {
+    let end = Instant::now() + time;
+    while !enough() {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return;
+        }
+        if load.available_permits() < DOCUMENTS_WAITING_MAX {
+            load.add_permits(DOCUMENTS_PER_TICK);
+        }
+        tokio::time::sleep(left.min(TICK)).await;
     }
 }

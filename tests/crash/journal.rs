@@ -169,8 +169,12 @@ impl Journal {
 
     /// A call that is about to be begun.
     pub fn call(&self) -> Call {
-        let begun = self.book.lock().unwrap().facts.len();
-        Call { number: self.calls.fetch_add(1, Ordering::Relaxed), begun }
+        Call { number: self.calls.fetch_add(1, Ordering::Relaxed), begun: self.len() }
+    }
+
+    /// How many facts have been recorded.
+    pub fn len(&self) -> usize {
+        self.book.lock().unwrap().facts.len()
     }
 
     /// How many messages are known to be accepted and have deliveries not known to have ended.

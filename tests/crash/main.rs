@@ -38,7 +38,7 @@ async fn what_was_accepted_survives_every_kill() {
     let mut trial = gateway::Trial::begin(rng.fork());
     let town = town::Town::work(&trial, &mut rng);
     for _ in 0..rounds {
-        trial.round(&town.load).await;
+        trial.round(&town.load, &town.journal).await;
     }
     let killed = started.elapsed();
     let (facts, ending) = town.end(&trial).await;
