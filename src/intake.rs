@@ -16,7 +16,7 @@ use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::time::{Clock, Timestamp};
-use crate::ledger::{self, AcceptRefused, Acceptance, Message};
+use crate::ledger::{self, AcceptRefused, Acceptance, Addressee, Message};
 use crate::proto::{convert, v1};
 
 mod content;
@@ -38,6 +38,32 @@ pub struct Rules {
     pub rate_burst: NonZeroU32,
 }
 
+/// Why a submission is refused.
+#[derive(Debug)]
+pub struct Refused {
+    /// The refusal.
+    pub refusal: Refusal,
+    /// Set where only the day stands against it: had the same been accepted before, that is the answer.
+    pub claim: Option<Claim>,
+}
+
+/// What a submission claims to be.
+#[derive(Debug)]
+pub struct Claim {
+    /// The sending organ.
+    pub sender: OrganId,
+    /// The sender's id for it.
+    pub message_id: MessageId,
+    /// By which a repeated submission is known.
+    pub content_hash: Hash,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, claim: None }
+    }
+}
+
 /// How long a sender should wait before it tries a full mailbox again.
 const MAILBOX_RETRY_DELAY: Duration = Duration::from_secs(300);
 
@@ -57,24 +83,24 @@ impl Intake {
     }
 
     /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
-    pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Acceptance, Refusal> {
+    pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Acceptance, Refused> {
         self.check_rate(caller)?;
         let directory = self.directory.load();
         let content = Content::read(&submission, self.rules.payload_bytes_max)?;
         let sender = sender(&directory, caller, &submission.sender, content.sender.as_ref())?;
-        let at = self.clock.now();
-        let today = vietnam_day(at);
-        if directory.get(&sender).is_none_or(|organ| !organ.is_open_on(today)) {
-            return Err(Refusal::new(Reason::SenderClosed, format!("organ {sender} is not open"))
-                .field("submission.sender")
-                .hint("send as the organ that took over; Resolve names it"));
-        }
         check_hash(&submission, &content)?;
         let message_id = message_id(&submission, &content)?;
-        let expires_at = self.expiry(submission.expire_time.as_ref(), at)?;
-        let addressees =
-            recipients::resolve(&directory, &content.recipients, content.recipients_path, today)?;
         let content_hash = content_hash(&sender, &content);
+        let at = self.clock.now();
+        let expire_time = submission.expire_time.as_ref();
+        let admitted = self.admit(&directory, &sender, &content, expire_time, at);
+        let (expires_at, addressees) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => {
+                let claim = Claim { sender, message_id, content_hash };
+                return Err(Refused { refusal, claim: Some(claim) });
+            }
+        };
         let Content { header, format, media_type, payload, payload_hash, urgency, .. } = content;
         let message = Message {
             sender,
@@ -87,6 +113,27 @@ impl Intake {
             expires_at,
         };
         Ok(Acceptance { message: Arc::new(message), lane: urgency.lane(), addressees })
+    }
+
+    /// What depends on the day: whether the sender is open, until when it is tried, who receives it.
+    fn admit(
+        &self,
+        directory: &Directory,
+        sender: &OrganId,
+        content: &Content,
+        expire_time: Option<&prost_types::Timestamp>,
+        at: Timestamp,
+    ) -> Result<(Timestamp, Vec<Addressee>), Refusal> {
+        let today = vietnam_day(at);
+        if directory.get(sender).is_none_or(|organ| !organ.is_open_on(today)) {
+            return Err(Refusal::new(Reason::SenderClosed, format!("organ {sender} is not open"))
+                .field("submission.sender")
+                .hint("send as the organ that took over; Resolve names it"));
+        }
+        let expires_at = self.expiry(expire_time, at)?;
+        let recipients =
+            recipients::resolve(directory, &content.recipients, content.recipients_path, today)?;
+        Ok((expires_at, recipients))
     }
 
     fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {

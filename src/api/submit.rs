@@ -13,8 +13,8 @@ use super::streams::OpenStream;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::{accept_refused, fields, ledger_failed};
-use crate::ledger::{AcceptAnswers, Acceptance, Accepted, Pending};
+use crate::intake::{Refused, accept_refused, fields, ledger_failed};
+use crate::ledger::{AcceptAnswers, Acceptance, Accepted, AcceptedDelivery, DeliveryRecord, Pending};
 use crate::metrics::SubmitResult;
 use crate::proto::{convert, v1};
 
@@ -26,8 +26,8 @@ const BATCH_MAX: usize = 64;
 /// What becomes of the submissions of one batch, in order.
 struct Batch {
     started: Instant,
-    // The message id as it was written, and the refusal, unless the ledger was asked.
-    slots: Vec<(String, Result<(), Refusal>)>,
+    // The message id as it was written, and the answer, unless the ledger was asked.
+    slots: Vec<(String, Option<Result<Accepted, Refusal>>)>,
     answers: Option<Pending<AcceptAnswers>>,
     // Given back when the batch is answered.
     _in_flight: Vec<OwnedSemaphorePermit>,
@@ -122,9 +122,16 @@ impl Api {
                     in_flight.extend(permit);
                     self.judge(caller, submission).await
                 }
-                Err(refusal) => Err(refusal),
+                Err(refusal) => Err(refusal.into()),
             };
-            slots.push((id, judged.map(|acceptance| good.push(acceptance))));
+            let answer = match judged {
+                Ok(acceptance) => {
+                    good.push(acceptance);
+                    None
+                }
+                Err(refused) => Some(self.accepted_before(refused).await),
+            };
+            slots.push((id, answer));
         }
         let mut answers = None;
         if !good.is_empty() {
@@ -132,7 +139,9 @@ impl Api {
                 Ok(pending) => answers = Some(pending),
                 Err(error) => {
                     let refusal = ledger_failed(&error);
-                    slots.iter_mut().filter(|(_, r)| r.is_ok()).for_each(|(_, r)| *r = Err(refusal.clone()));
+                    slots.iter_mut().for_each(|(_, answer)| {
+                        answer.get_or_insert_with(|| Err(refusal.clone()));
+                    });
                 }
             }
         }
@@ -156,8 +165,8 @@ impl Api {
         &self,
         caller: &OrganId,
         submission: Option<v1::Submission>,
-    ) -> Result<Acceptance, Refusal> {
-        let Some(submission) = submission else { return Err(fields::missing("submission")) };
+    ) -> Result<Acceptance, Refused> {
+        let Some(submission) = submission else { return Err(fields::missing("submission").into()) };
         if payload_bytes(Some(&submission)) <= JUDGE_ASIDE_BYTES {
             return self.intake.judge(caller, submission);
         }
@@ -167,9 +176,33 @@ impl Api {
             Err(error) => {
                 let incident = uuid::Uuid::now_v7();
                 tracing::error!(%incident, %error, "judging a submission failed");
-                Err(Refusal::new(Reason::Internal, "a fault of the gateway").fact("incident", incident))
+                Err(Refusal::new(Reason::Internal, "a fault of the gateway").fact("incident", incident).into())
             }
         }
+    }
+
+    /// A submission that is refused for the day it comes gets the first answer again if it was accepted before:
+    /// repeating is safe, also after a deadline or a closure.
+    async fn accepted_before(&self, refused: Refused) -> Result<Accepted, Refusal> {
+        let Refused { refusal, claim } = refused;
+        let Some(claim) = claim else { return Err(refusal) };
+        let found = self.dispatch.ledger.track(&claim.sender, &claim.message_id).await;
+        let Some((record, mut receipts)) = found.map_err(|error| ledger_failed(&error))? else {
+            return Err(refusal);
+        };
+        if record.message.content_hash != claim.content_hash || receipts.is_empty() {
+            return Err(refusal);
+        }
+        let delivery = |record: DeliveryRecord| AcceptedDelivery {
+            id: record.id,
+            recipient: record.recipient,
+            addressed_to: record.addressed_to,
+        };
+        Ok(Accepted {
+            receipt: receipts.swap_remove(0),
+            deliveries: record.deliveries.into_iter().map(delivery).collect(),
+            repeated: true,
+        })
     }
 
     async fn answer(&self, batch: Batch) -> Vec<(String, Result<Accepted, Refusal>)> {
@@ -181,8 +214,8 @@ impl Api {
         let results: Vec<_> = batch
             .slots
             .into_iter()
-            .map(|(id, judged)| {
-                let result = judged.and_then(|()| match &mut answers {
+            .map(|(id, answered)| {
+                let result = answered.unwrap_or_else(|| match &mut answers {
                     Ok(answers) => {
                         let answer = answers.next().expect("the ledger answers every acceptance of a batch");
                         answer.map_err(|refused| accept_refused(&refused))

@@ -151,3 +151,42 @@ async fn repeats_within_one_batch_of_a_stream_are_repeats() {
     assert_eq!(site.agency(&gateway, "H49").await.fetch(10, 10).await.len(), 1);
     assert_eq!(gateway.stop(), Some(0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_first_answer_also_after_its_deadline_and_after_its_recipient_closed() {
+    let mut site = Site::new(&[]);
+    site.directory("H49.77,Đơn vị thử,,,,,");
+    let gateway = site.start();
+    let g22 = site.agency(&gateway, "G22").await;
+    let expire_time = soon_after_now();
+    let short = v1::Submission { expire_time: Some(expire_time), ..document("short", &["H49"], "gap") };
+    let first = g22.submit(short.clone()).await.unwrap();
+    let to_close = document("to-close", &["H49.77"], "dong");
+    let second = g22.submit(to_close.clone()).await.unwrap();
+    assert_eq!(gateway.stop(), Some(0));
+
+    site.directory("H49.77,Đơn vị thử,,2025-07-01,,QĐ 09/2025/QĐ-TTg,");
+    let gateway = site.start();
+    let g22 = site.agency(&gateway, "G22").await;
+    crate::support::until("the deadline", async || {
+        let late = v1::Submission { expire_time: Some(expire_time), ..document("late", &["H49"], "gap") };
+        g22.submit(late).await.is_err_and(|status| reason(&status) == "DEADLINE_EXPIRED")
+    })
+    .await;
+    for (submission, answer) in [(short, first), (to_close, second)] {
+        let again = g22.submit(submission.clone()).await.unwrap();
+        assert!(again.repeated_submission);
+        assert_eq!((again.receipt, again.deliveries), (answer.receipt, answer.deliveries));
+        // Under another id, or with other content, the day counts.
+        let new = v1::Submission { message_id: format!("{}-new", submission.message_id), ..submission };
+        let refused = reason(&g22.submit(new).await.unwrap_err());
+        assert!(matches!(refused.as_str(), "DEADLINE_EXPIRED" | "RECIPIENT_CLOSED"), "{refused}");
+    }
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+/// A deadline that comes soon, and not before the first submission has been answered.
+fn soon_after_now() -> prost_types::Timestamp {
+    use truc::domain::time::{Clock, SystemClock};
+    truc::proto::convert::timestamp(SystemClock.now().plus(std::time::Duration::from_secs(5)))
+}
