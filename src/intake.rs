@@ -131,8 +131,7 @@ impl Intake {
                 .hint("send as the organ that took over; Resolve names it"));
         }
         let expires_at = self.expiry(expire_time, at)?;
-        let recipients =
-            recipients::resolve(directory, &content.recipients, content.recipients_path, today)?;
+        let recipients = recipients::resolve(directory, &content.recipients, content.recipients_path, today)?;
         Ok((expires_at, recipients))
     }
 

@@ -176,7 +176,9 @@ impl Api {
             Err(error) => {
                 let incident = uuid::Uuid::now_v7();
                 tracing::error!(%incident, %error, "judging a submission failed");
-                Err(Refusal::new(Reason::Internal, "a fault of the gateway").fact("incident", incident).into())
+                Err(Refusal::new(Reason::Internal, "a fault of the gateway")
+                    .fact("incident", incident)
+                    .into())
             }
         }
     }
