@@ -168,8 +168,11 @@ async fn a_repeat_gets_the_first_answer_also_after_its_deadline_and_after_its_re
     site.directory("H49.77,Đơn vị thử,,2025-07-01,,QĐ 09/2025/QĐ-TTg,");
     let gateway = site.start();
     let g22 = site.agency(&gateway, "G22").await;
+    let tries = AtomicUsize::new(0);
     crate::support::until("the deadline", async || {
-        let late = v1::Submission { expire_time: Some(expire_time), ..document("late", &["H49"], "gap") };
+        // Another id each time: one that was accepted in time stays accepted.
+        let id = format!("late-{}", tries.fetch_add(1, Ordering::Relaxed));
+        let late = v1::Submission { expire_time: Some(expire_time), ..document(&id, &["H49"], "gap") };
         g22.submit(late).await.is_err_and(|status| reason(&status) == "DEADLINE_EXPIRED")
     })
     .await;
