@@ -173,7 +173,7 @@ async fn a_repeat_gets_the_first_answer_also_after_its_deadline_and_after_its_re
         // Another id each time: one that was accepted in time stays accepted.
         let id = format!("late-{}", tries.fetch_add(1, Ordering::Relaxed));
         let late = v1::Submission { expire_time: Some(expire_time), ..document(&id, &["H49"], "gap") };
-        g22.submit(late).await.is_err_and(|status| reason(&status) == "DEADLINE_EXPIRED")
+        Box::pin(g22.submit(late)).await.is_err_and(|status| reason(&status) == "DEADLINE_EXPIRED")
     })
     .await;
     for (submission, answer) in [(short, first), (to_close, second)] {
