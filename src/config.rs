@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod ops;
+pub mod postgres;
 pub mod tls;
 
 use std::fmt;
@@ -42,6 +43,8 @@ pub struct Config {
     pub tls: tls::Tls,
     /// The durable store.
     pub ledger: ledger::Ledger,
+    /// The database of a ledger that several nodes share.
+    pub postgres: postgres::Postgres,
     /// Retries and expiry.
     pub delivery: delivery::Delivery,
     /// What one organ or one request may take up.
@@ -88,6 +91,7 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
+        self.postgres.check(self.ledger.store)?;
         self.delivery.check()?;
         self.limits.check()?;
         self.directory.check()?;

@@ -9,10 +9,19 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio_postgres::NoTls;
 use truc::ledger::postgres::{Host, Options, PostgresLedger, Tls};
-use truc::ledger::{Commits, Ledger};
+use truc::ledger::{Acceptance, Accepted, Commits, Ledger, StepAnswers, StepRequest};
 use truc::metrics::Metrics;
 
+use crate::support::soon;
+
 use super::{LedgerUnderTest, Terms};
+
+mod cuts;
+mod nodes;
+mod outages;
+mod proxy;
+mod starting;
+mod tls;
 
 /// A server of this process's own. It stops when the process is gone.
 #[derive(Debug)]
@@ -105,6 +114,12 @@ impl Postgres {
         }
     }
 
+    /// A process of this name, at work.
+    pub async fn node(&self, name: &str) -> Node {
+        let options = self.options(name).await;
+        Node::open(options).await
+    }
+
     /// Cuts off the process that came as this role, for good.
     pub async fn cut_off(&self, role: &str) {
         let statements = format!(
@@ -112,6 +127,35 @@ impl Postgres {
              SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'"
         );
         self.server.say("postgres", &statements).await;
+    }
+}
+
+/// One of several nodes on a database.
+pub struct Node {
+    pub commits: Commits,
+    pub ledger: Arc<dyn Ledger>,
+    pub role: String,
+}
+
+impl Node {
+    pub async fn open(options: Options) -> Self {
+        let (ledger, commits) = PostgresLedger::open(&options, unobserved()).await.unwrap();
+        Self { commits, ledger: Arc::new(ledger), role: options.user }
+    }
+
+    /// Waits for the word that something may have been missed.
+    pub async fn told_to_look(&mut self) {
+        while !soon(self.commits.recv()).await.unwrap().missed {}
+    }
+
+    /// Accepts letters that must be accepted.
+    pub async fn accepted(&self, letters: Vec<Acceptance>) -> Vec<Accepted> {
+        let answers = soon(soon(self.ledger.accept(letters)).await.unwrap()).await.unwrap();
+        answers.into_iter().map(|answer| answer.unwrap()).collect()
+    }
+
+    pub async fn steps(&self, requests: Vec<StepRequest>) -> StepAnswers {
+        soon(soon(self.ledger.step(requests)).await.unwrap()).await.unwrap()
     }
 }
 
