@@ -1,5 +1,6 @@
 //! The statements of the writer's transaction, prepared once for each connection.
 
+use futures_util::try_join;
 use tokio_postgres::{Client, Statement};
 
 use super::receipts::receipt_columns;
@@ -12,9 +13,10 @@ macro_rules! statements {
         }
 
         impl Statements {
-            /// Prepares them all.
+            /// Prepares them all, in one round trip.
             pub async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
-                Ok(Self { $($name: client.prepare($sql).await?,)* })
+                let ($($name,)*) = try_join!($(client.prepare($sql),)*)?;
+                Ok(Self { $($name,)* })
             }
         }
     };
