@@ -27,6 +27,7 @@ use crate::intake::{Intake, Rules};
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{self, Commits, Ledger};
 use crate::metrics::Metrics;
+use crate::submission::Desk;
 
 mod reload;
 mod watch;
@@ -109,7 +110,9 @@ impl Gateway {
         let listener = bind(config.gateway.listen, "gateway.listen").await?;
         let address = local_address(&listener, "gateway.listen", config.gateway.listen)?;
         let intake = Arc::new(intake(config, &parts));
-        let api = api(config, &parts, Arc::clone(&intake), &tasks, &stop);
+        let in_flight_bytes_max = config.limits.in_flight_bytes_max;
+        let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
+        let api = api(config, &parts, desk, &tasks, &stop);
         let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
         let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
         background.push(tokio::spawn(timers.run(stop.child_token())));
@@ -203,7 +206,7 @@ fn intake(config: &Config, parts: &Parts) -> Intake {
 fn api(
     config: &Config,
     parts: &Parts,
-    intake: Arc<Intake>,
+    desk: Arc<Desk>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Arc<Api> {
@@ -212,10 +215,9 @@ fn api(
         stream_window: config.limits.stream_window,
         collect_window_bytes: config.limits.collect_window_bytes as u64,
         streams_per_organ_max: config.limits.streams_per_organ_max,
-        in_flight_bytes_max: config.limits.in_flight_bytes_max,
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
-    Arc::new(Api::new(intake, dispatch, directory, limits, tasks.clone(), stop.child_token()))
+    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), stop.child_token()))
 }
 
 async fn housekeeping(intake: Arc<Intake>, tls: Arc<ServerTls>, stop: CancellationToken) {

@@ -17,3 +17,4 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod submission;

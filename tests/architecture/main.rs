@@ -18,8 +18,9 @@ const PARTS: &[(&str, &[&str])] = &[
     ("proto", &["domain", "ledger"]),
     ("delivery", &["domain", "ledger", "broker", "metrics"]),
     ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery"]),
+    ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
     ("ops", &["domain", "config", "metrics"]),
-    ("api", &["domain", "ledger", "proto", "directory", "delivery", "intake", "identity", "metrics"]),
+    ("api", &["domain", "ledger", "proto", "directory", "delivery", "intake", "submission", "identity"]),
     (
         "app",
         &[
@@ -29,6 +30,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "directory",
             "delivery",
             "intake",
+            "submission",
             "identity",
             "metrics",
             "api",
