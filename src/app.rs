@@ -286,5 +286,6 @@ fn ledger_options(config: &Config) -> sqlite::Options {
             retry_jitter: config.delivery.retry_jitter,
             prompt_attempts: config.delivery.prompt_attempts,
         },
+        outbox: false,
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! 1. *What is published is handed over* to some consumer of its organ, as long as there is one: none is forgotten while it
 //!    is ready in the ledger, also when it was published before the consumer came, or before the gateway started.
-//! 2. *The urgent lane first*; within a lane in the order of the delivery ids.
+//! 2. *The urgent lane first*; within a lane in the order of the delivery ids among what has arrived at the node. What is ready
+//!    again may come after what was accepted later.
 //! 3. *To one consumer at a time.* A delivery taken is not handed to another until it is published again, or
 //!    its consumer is dropped without having said [`Consumer::decided`] of it.
 //! 4. *Repeats are allowed.* The same delivery may come twice, or when it is no longer ready; the ledger, asked to offer it, says no.
@@ -32,8 +33,14 @@ pub trait Broker: Send + Sync + 'static {
     /// Serves a mailbox, beside whoever serves it already.
     fn consume(self: Arc<Self>, organ: &OrganId) -> Box<dyn Consumer>;
 
-    /// True when somebody serves the mailbox.
+    /// True when somebody serves the mailbox on this node.
     fn has_consumer(&self, organ: &OrganId) -> bool;
+
+    /// There may be deliveries in the ledger that were never published: their node is gone.
+    fn look_again(&self);
+
+    /// Why what is published does not arrive now, if it does not. It is kept and will.
+    fn health(&self) -> Result<(), String>;
 }
 
 /// One who serves a mailbox.

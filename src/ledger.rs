@@ -19,7 +19,10 @@
 //!    in that order: who has read number n has been able to read every number below n. The times of a message's receipts do not
 //!    go back: a step that says it happened before the last of them is recorded with the time of that one.
 //! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
-//!    commit are given. A reader called after it sees what it tells of.
+//!    commit are given. A reader called after it sees what it tells of. Where several nodes write, each is told of the
+//!    others' receipts and due times too, and by [`Commit::missed`] when it may not have been.
+//! 8. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
+//!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -184,6 +187,8 @@ pub struct Ready {
     pub message: MessageKey,
     /// How many bytes its payload has.
     pub payload_bytes: u64,
+    /// How often it was offered before.
+    pub attempt: u32,
 }
 
 /// A delivery that has become ready, as a commit tells it.
@@ -208,6 +213,9 @@ pub struct Commit {
     pub receipt_heads: Vec<(OrganId, u64)>,
     /// The earliest due time this commit set, when there is one.
     pub due: Option<Timestamp>,
+    /// Something may have happened that no commit told of: another node is gone, or could not be heard. Whoever waits
+    /// looks again.
+    pub missed: bool,
 }
 
 /// Where the commits of a ledger come out; one reader.
@@ -250,6 +258,23 @@ pub struct Tally {
     pub oldest_open: Option<Timestamp>,
     /// When the newest message was accepted.
     pub newest: Option<Timestamp>,
+}
+
+/// How much of one mailbox is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailboxTally {
+    /// Whose.
+    pub organ: OrganId,
+    /// Ready to be offered.
+    pub ready: u64,
+    /// Held by somebody.
+    pub in_flight: u64,
+    /// Waiting for another attempt.
+    pub waiting: u64,
+    /// Those that cannot go on by themselves.
+    pub dead: u64,
+    /// When the message of the oldest open delivery was accepted.
+    pub oldest: Option<Timestamp>,
 }
 
 /// The ledger cannot do its work now; the cause is in the log.
@@ -315,7 +340,7 @@ pub trait Ledger: Send + Sync + 'static {
     /// The earliest due time there is.
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>>;
 
-    /// Deliveries in flight on a stream, with their attempts: after a restart, those whose connection is gone.
+    /// Deliveries in flight on a stream of a process that is gone, with their attempts.
     fn held_by_streams(&self, limit: usize) -> BoxFuture<'_, Result<Vec<(DeliveryId, u32)>, Error>>;
 
     /// One message by its sender and id, and all its receipts in order.
@@ -349,6 +374,38 @@ pub trait Ledger: Send + Sync + 'static {
         open_only: bool,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// Deliveries in their recipient's own queue whose lease ends before `before`, with their attempts.
+    fn held_in_queue<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>>;
+
+    /// Deliveries the broker has not confirmed, of this node or of nodes that are gone, with ids above `after`, in order, at
+    /// most `limit`. Some may not be ready any more. None without an outbox.
+    fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>>;
+
+    /// The broker has these, as they were when they became ready with this attempt.
+    fn published(&self, ready: Vec<Ready>) -> BoxFuture<'_, Result<Pending<()>, Error>>;
+
+    /// The broker has lost what it held for this organ, or for all: what is ready is unpublished again. Gives how many.
+    fn publish_again<'a>(&'a self, organ: Option<&'a OrganId>) -> BoxFuture<'a, Result<Pending<u64>, Error>>;
+
+    /// A durable number with a name; 0 before it was first advanced.
+    fn mark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Error>>;
+
+    /// Sets it, if it still is what the caller believes; gives whether it was.
+    fn advance_mark<'a>(
+        &'a self,
+        name: &'a str,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<Pending<bool>, Error>>;
+
+    /// How much of each mailbox is open; those of which nothing is are left out.
+    fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>>;
 
     /// How much is open.
     fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>>;

@@ -97,6 +97,13 @@ impl Broker for EmbeddedBroker {
     fn has_consumer(&self, organ: &OrganId) -> bool {
         self.served().contains_key(organ)
     }
+
+    /// Nothing to do: what is ready is paged in from the ledger.
+    fn look_again(&self) {}
+
+    fn health(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 struct EmbeddedConsumer {

@@ -102,6 +102,7 @@ words! {
     Disconnected = "mất kết nối với nơi nhận", "the collector disconnected";
     GatewayRestarted = "trục khởi động lại", "the gateway restarted";
     AttemptsExhausted = "đã hết số lần giao", "offered as often as allowed";
+    QueueRefused = "hàng đợi của nơi nhận không nhận", "the recipient's queue did not take it";
     NextAttempt = "giao lại từ", "again from";
 
     Normal = "thường", "normal";
@@ -169,6 +170,7 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::Disconnected => Word::Disconnected,
         v1::DeliveryCause::GatewayRestarted => Word::GatewayRestarted,
         v1::DeliveryCause::AttemptsExhausted => Word::AttemptsExhausted,
+        v1::DeliveryCause::QueueRefused => Word::QueueRefused,
     })
 }
 

@@ -31,6 +31,11 @@ impl Heads {
         Watcher { organ: organ.clone(), head, heads: Arc::downgrade(&self.0) }
     }
 
+    /// Any log may have grown.
+    pub fn may_have_grown(&self) {
+        self.lock().values().for_each(|watched| _ = watched.send_modify(|_| {}));
+    }
+
     /// A sender's log has grown to this number.
     pub fn grown(&self, organ: &OrganId, head: u64) {
         if let Some(watched) = self.lock().get(organ) {

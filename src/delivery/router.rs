@@ -41,5 +41,10 @@ impl Router {
         if let Some(due) = commit.due {
             self.alarm.no_later_than(due);
         }
+        if commit.missed {
+            self.dispatch.heads.may_have_grown();
+            self.dispatch.broker.look_again();
+            self.alarm.recover();
+        }
     }
 }

@@ -20,30 +20,42 @@ const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// The loop of due times.
 pub struct Timers {
     dispatch: Arc<Dispatch>,
-    alarm: watch::Sender<Option<Timestamp>>,
+    alarm: watch::Sender<Wake>,
+}
+
+/// When the timers have something to do, and whether another node may be gone.
+#[derive(Clone, Copy, Debug, Default)]
+struct Wake {
+    at: Option<Timestamp>,
+    recover: bool,
 }
 
 /// Wakes the timers sooner.
 #[derive(Clone)]
-pub struct Alarm(watch::Sender<Option<Timestamp>>);
+pub struct Alarm(watch::Sender<Wake>);
 
 impl Alarm {
     /// Something is due then.
     pub fn no_later_than(&self, due: Timestamp) {
-        self.0.send_if_modified(|at| {
-            let sooner = at.is_none_or(|at| due < at);
+        self.0.send_if_modified(|wake| {
+            let sooner = wake.at.is_none_or(|at| due < at);
             if sooner {
-                *at = Some(due);
+                wake.at = Some(due);
             }
             sooner
         });
+    }
+
+    /// Another node may be gone, and what its streams held with it.
+    pub fn recover(&self) {
+        self.0.send_modify(|wake| wake.recover = true);
     }
 }
 
 impl Timers {
     /// Timers over a ledger.
     pub fn new(dispatch: Arc<Dispatch>) -> Self {
-        Self { dispatch, alarm: watch::channel(None).0 }
+        Self { dispatch, alarm: watch::channel(Wake::default()).0 }
     }
 
     /// What wakes these timers.
@@ -51,7 +63,7 @@ impl Timers {
         Alarm(self.alarm.clone())
     }
 
-    /// After a start: makes ready again what was on connections that are gone. Returns how many.
+    /// Makes ready again what was on connections of processes that are gone. Returns how many.
     pub async fn recover(&self) -> Result<usize, ledger::Error> {
         let mut recovered = 0;
         loop {
@@ -75,7 +87,7 @@ impl Timers {
         while !stop.is_cancelled() {
             let sleep = match self.work().await {
                 Ok(()) => {
-                    let next = *alarm.borrow_and_update();
+                    let next = alarm.borrow_and_update().at;
                     next.map_or(SLEEP_MAX, |next| next.since(self.dispatch.clock.now()).min(SLEEP_MAX))
                 }
                 // The ledger has logged why; once it works again, so will this.
@@ -91,12 +103,19 @@ impl Timers {
 
     /// Handles all that is due, and sets the alarm to when the next is.
     async fn work(&self) -> Result<(), ledger::Error> {
+        if self.alarm.borrow().recover {
+            self.alarm.send_modify(|wake| wake.recover = false);
+            if let Err(error) = self.recover().await {
+                self.alarm().recover();
+                return Err(error);
+            }
+        }
         loop {
             let at = self.dispatch.clock.now();
             let due = self.dispatch.ledger.due(at, BATCH).await?;
             if due.is_empty() {
                 // Forgotten before the ledger is asked, so that nothing set meanwhile is lost.
-                self.alarm.send_replace(None);
+                self.alarm.send_modify(|wake| wake.at = None);
                 if let Some(next) = self.dispatch.ledger.next_due().await? {
                     self.alarm().no_later_than(next);
                 }

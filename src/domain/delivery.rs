@@ -124,6 +124,8 @@ pub enum Hold {
     Stream,
     /// A Fetch; lasts until its time is up, across restarts of the gateway.
     Fetch,
+    /// The recipient's own queue at the broker, from which it takes it by itself; lasts like a Fetch, and can be renewed.
+    Queue,
 }
 
 /// The part of a delivery that changes.
@@ -190,6 +192,13 @@ pub enum Event {
         lease: Lease,
         /// Why.
         cause: Cause,
+    },
+    /// What holds it shall hold it longer.
+    Renew {
+        /// The attempt that is held.
+        lease: Lease,
+        /// Until when now.
+        until: Timestamp,
     },
     /// Its due time has come.
     Due,
@@ -286,7 +295,19 @@ pub fn step(
             };
             Ok(again(now, *cause, String::new(), at, delay, policy))
         }
+        Event::Renew { lease, until } => renew(now, *lease, *until),
         Event::Due => due(now, at, policy, chance),
+    }
+}
+
+/// A lease only grows longer.
+fn renew(now: &Progress, lease: Lease, until: Timestamp) -> Result<Step, StepRefused> {
+    if now.state != State::InFlight || now.attempt != lease.0 {
+        return Err(StepRefused::LeaseLost);
+    }
+    match now.due_at.is_some_and(|due| until <= due) {
+        true => Ok(Step::Unchanged),
+        false => Ok(Step::Moved(Progress { due_at: Some(until), ..*now }, None)),
     }
 }
 

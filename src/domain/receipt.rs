@@ -71,6 +71,8 @@ pub enum Cause {
     GatewayRestarted,
     /// Offered as often as the policy allows.
     AttemptsExhausted,
+    /// The recipient's own queue at the broker did not take it.
+    QueueRefused,
 }
 
 /// Who stands behind a receipt.

@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
-    AcceptAnswers, Acceptance, Commits, Error, KeyedMessage, Ledger, MessageKey, MessageRecord, Pending,
-    Ready, StepAnswers, StepRequest, Story, Tally,
+    AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
+    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -27,6 +27,7 @@ mod codes;
 mod history;
 mod mailbox;
 mod organs;
+mod outbox;
 mod readers;
 mod receipts;
 mod schema;
@@ -53,6 +54,8 @@ pub struct Options {
     pub mailbox_deliveries_max: u64,
     /// How retries go.
     pub policy: Policy,
+    /// Whether to keep what the broker has not confirmed: true where the broker is outside the gateway.
+    pub outbox: bool,
 }
 
 /// Why a ledger could not be opened.
@@ -110,6 +113,7 @@ impl SqliteLedger {
         let lock = lock(options)?;
         let sqlite = |source| OpenError::Sqlite { path: options.path.clone(), source };
         let connection = schema::open_writer(&options.path)?;
+        outbox::keep(&connection, options.outbox).map_err(sqlite)?;
         let readers = Readers::open(&options.path, options.readers).map_err(sqlite)?;
         let (commands, queue) = mpsc::channel(options.queue_max);
         let (told, commits) = mpsc::channel(COMMITS_MAX);
@@ -239,6 +243,48 @@ impl Ledger for SqliteLedger {
             self.readers
                 .read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
         )
+    }
+
+    fn held_in_queue<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| mailbox::held_in_queue(db, &organ, before, limit)))
+    }
+
+    fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {
+        Box::pin(self.readers.read(move |db, names| outbox::unpublished(db, names, after, limit)))
+    }
+
+    fn published(&self, ready: Vec<Ready>) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Published(ready, answer)))
+    }
+
+    fn publish_again<'a>(&'a self, organ: Option<&'a OrganId>) -> BoxFuture<'a, Result<Pending<u64>, Error>> {
+        let organ = organ.cloned();
+        Box::pin(self.hand_over(|answer| Command::PublishAgain(organ, answer)))
+    }
+
+    fn mark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
+        let name = name.to_owned();
+        Box::pin(self.readers.read(move |db, _| outbox::mark(db, &name)))
+    }
+
+    fn advance_mark<'a>(
+        &'a self,
+        name: &'a str,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
+        let name = name.to_owned();
+        Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name, from, to, answer)))
+    }
+
+    fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {
+        Box::pin(self.readers.read(mailbox::mailboxes))
     }
 
     fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {

@@ -152,6 +152,7 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::Disconnected => v1::DeliveryCause::Disconnected,
         Cause::GatewayRestarted => v1::DeliveryCause::GatewayRestarted,
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
+        Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
     }
 }
 

@@ -22,6 +22,8 @@ mod ladder;
 mod mailbox;
 mod model;
 mod order;
+mod outbox;
+mod queues;
 mod random;
 mod reading;
 mod receipts;
@@ -178,6 +180,11 @@ macro_rules! stamp {
                 reading: ready_by_lane_and_page messages_with_their_payloads due_longest_first
                     held_by_streams_across_a_restart tracked_by_their_sender_only sent_newest_first
                     received_newest_first tally_of_the_open probe_writes;
+                outbox: ready_is_unpublished_until_the_broker_has_it an_answer_about_an_earlier_attempt_changes_nothing
+                    unpublished_survives_a_kill what_the_broker_lost_is_unpublished_again
+                    unpublished_in_order_and_by_pages;
+                queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
+                    mailboxes_add_up;
                 bounds: numbers_nobody_has;
                 random: a_random_history_is_as_the_model_says;
             }

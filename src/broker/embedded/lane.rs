@@ -109,7 +109,7 @@ mod tests {
     use crate::ledger::MessageKey;
 
     fn ready(id: u64) -> Ready {
-        Ready { delivery: DeliveryId(id), message: MessageKey(id), payload_bytes: 1 }
+        Ready { delivery: DeliveryId(id), message: MessageKey(id), payload_bytes: 1, attempt: 0 }
     }
 
     proptest! {

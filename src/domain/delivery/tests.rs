@@ -106,6 +106,18 @@ fn a_recipient_can_put_off_but_not_for_ever() {
 }
 
 #[test]
+fn a_lease_is_renewed_by_its_holder_and_only_made_longer() {
+    let held = offered(&Progress::accepted(t(1_000)), t(0));
+    let renew = |lease, until| Event::Renew { lease: Lease(lease), until: t(until) };
+    assert_eq!(step(&held, &renew(1, 60), t(1), &POLICY, 0.0), Ok(Step::Unchanged));
+    let (longer, none) = moved(&held, &renew(1, 300), t(1));
+    assert_eq!((longer.due_at, longer.attempt, none), (Some(t(300)), 1, None));
+    assert_eq!(step(&held, &renew(2, 300), t(1), &POLICY, 0.0), Err(StepRefused::LeaseLost));
+    let (waiting, _) = moved(&longer, &Event::Due, t(300));
+    assert_eq!(step(&waiting, &renew(1, 900), t(301), &POLICY, 0.0), Err(StepRefused::LeaseLost));
+}
+
+#[test]
 fn backoff_doubles_between_its_bounds() {
     let seconds: Vec<u64> = (1..=8).map(|n| POLICY.backoff(n, 0.0).as_secs()).collect();
     assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60]);
@@ -125,7 +137,8 @@ fn any_event() -> impl Strategy<Value = Event> {
                 _ => Outcome::Deferred { reason: "d".into(), retry_at: None },
             }
         )),
-        lease.prop_map(|n| Event::Dropped { lease: Lease(n), cause: Cause::Disconnected }),
+        lease.clone().prop_map(|n| Event::Dropped { lease: Lease(n), cause: Cause::Disconnected }),
+        (lease, 1i64..400).prop_map(|(n, s)| Event::Renew { lease: Lease(n), until: t(s) }),
         Just(Event::Due),
     ]
 }
@@ -149,7 +162,10 @@ proptest! {
                 prop_assert!(next.attempt <= POLICY.attempts_max);
                 now = next;
                 ends += usize::from(now.state.is_end());
-                let silent = before.state == State::Waiting && now.state == State::Queued;
+                let silent = matches!(
+                    (before.state, now.state),
+                    (State::Waiting, State::Queued) | (State::InFlight, State::InFlight)
+                );
                 prop_assert_eq!(entry.is_none(), silent);
             }
             prop_assert_eq!(now.due_at.is_none(), now.state.is_end());

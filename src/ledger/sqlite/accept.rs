@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::codes::Code;
 use super::organs::{Names, OrganRef};
+use super::outbox;
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
 use crate::domain::delivery::{DeliveryId, Progress};
@@ -137,12 +138,14 @@ fn insert_delivery(
         progress.due_at.map(Code),
     ))?;
     book.next_delivery += 1;
+    let ready = Ready { delivery: id, message: key, payload_bytes, attempt: progress.attempt };
+    outbox::put(db, book, ready)?;
     book.accounts.change(recipient).open_deliveries += 1;
     book.commit.due = [book.commit.due, progress.due_at].into_iter().flatten().min();
     book.commit.ready.push(BecameReady {
         organ: addressee.recipient.clone(),
         lane: new.lane,
-        ready: Ready { delivery: id, message: key, payload_bytes },
+        ready,
         message: Some(std::sync::Arc::clone(&new.message)),
     });
     Ok(AcceptedDelivery { id, recipient: addressee.recipient.clone(), addressed_to: addressed_to.cloned() })

@@ -36,13 +36,14 @@ codes! {
         Queued = 0, InFlight = 1, Waiting = 2, Delivered = 3, Rejected = 4, Expired = 5, Cancelled = 6, Dead = 7,
     }
     Lane { Urgent = 0, Normal = 1, }
-    Hold { Stream = 0, Fetch = 1, }
+    Hold { Stream = 0, Fetch = 1, Queue = 2, }
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
         Cancelled = 8, Dead = 9,
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
+        QueueRefused = 6,
     }
 }
 

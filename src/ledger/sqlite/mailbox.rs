@@ -8,7 +8,7 @@ use crate::domain::delivery::{DeliveryId, Hold, State};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
-use crate::ledger::{MessageKey, Ready, Tally};
+use crate::ledger::{MailboxTally, MessageKey, Ready, Tally};
 
 /// Ready deliveries of one lane, in order.
 pub(super) fn ready(
@@ -21,7 +21,7 @@ pub(super) fn ready(
     let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
     // delivery.ready
     let mut statement = db.prepare_cached(
-        "SELECT id, message, payload_bytes FROM delivery
+        "SELECT id, message, payload_bytes, attempt FROM delivery
          WHERE recipient = ?1 AND lane = ?2 AND id > ?3 AND state = 0 ORDER BY id LIMIT ?4",
     )?;
     let rows = statement.query_map((organ, Code(lane), bounded(after.0), at_most(limit)), |row| {
@@ -29,6 +29,7 @@ pub(super) fn ready(
             delivery: DeliveryId(row.get(0)?),
             message: MessageKey(row.get(1)?),
             payload_bytes: row.get(2)?,
+            attempt: row.get(3)?,
         })
     })?;
     rows.collect()
@@ -60,6 +61,46 @@ pub(super) fn held_by_streams(db: &Connection, limit: usize) -> rusqlite::Result
     )?;
     let rows = statement.query_map((Code(State::InFlight), Code(Hold::Stream), at_most(limit)), |row| {
         Ok((DeliveryId(row.get(0)?), row.get(1)?))
+    })?;
+    rows.collect()
+}
+
+/// Deliveries in their recipient's own queue whose lease ends soon.
+pub(super) fn held_in_queue(
+    db: &Connection,
+    organ: &OrganId,
+    before: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Vec<(DeliveryId, u32)>> {
+    let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
+    // delivery.held_in_queue
+    let mut statement = db.prepare_cached(
+        "SELECT id, attempt FROM delivery WHERE recipient = ?1 AND hold = 2 AND due_at < ?2 ORDER BY due_at LIMIT ?3",
+    )?;
+    let rows = statement
+        .query_map((organ, Code(before), at_most(limit)), |row| Ok((DeliveryId(row.get(0)?), row.get(1)?)))?;
+    rows.collect()
+}
+
+/// Open deliveries of each mailbox.
+pub(super) fn mailboxes(db: &Connection, names: &Names) -> rusqlite::Result<Vec<MailboxTally>> {
+    // delivery.mailboxes
+    let mut statement = db.prepare_cached(
+        "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at
+         FROM (SELECT recipient, sum(state = 0) AS ready, sum(state = 1) AS in_flight, sum(state = 2) AS waiting,
+                   sum(state = 7) AS dead, min(message) AS oldest
+               FROM delivery WHERE due_at IS NOT NULL GROUP BY recipient) o
+         JOIN message m ON m.key = o.oldest ORDER BY o.recipient",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(MailboxTally {
+            organ: names.name(db, row.get(0)?)?,
+            ready: row.get(1)?,
+            in_flight: row.get(2)?,
+            waiting: row.get(3)?,
+            dead: row.get(4)?,
+            oldest: row.get::<_, Option<Code<Timestamp>>>(5)?.map(|code| code.0),
+        })
     })?;
     rows.collect()
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::OpenError;
 
 /// One script per version, applied in order, each in a transaction of its own.
-const MIGRATIONS: &[&str] = &[include_str!("0001_init.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("0001_init.sql"), include_str!("0002_outbox.sql")];
 
 /// Bytes of a page. Several 2 KB documents share one, and a page that changes in many places is not too
 /// much to write again.

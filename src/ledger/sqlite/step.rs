@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::codes::{Code, bounded};
 use super::organs::OrganRef;
+use super::outbox;
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
@@ -63,7 +64,7 @@ pub(super) fn step(
                 };
                 receipts::append(db, book, &receipt)?;
             }
-            tell(book, request.delivery, &row, &recipient, &next);
+            tell(db, book, request.delivery, &row, &recipient, &next)?;
             next
         }
     };
@@ -126,23 +127,23 @@ fn update(
 }
 
 fn tell(
+    db: &Connection,
     book: &mut Book,
     delivery: DeliveryId,
     row: &Row,
     recipient: &crate::domain::organ_id::OrganId,
     next: &Progress,
-) {
+) -> rusqlite::Result<()> {
     if next.state.is_end() {
         let account = book.accounts.change(row.recipient);
         account.open_deliveries = account.open_deliveries.saturating_sub(1);
     }
     if next.state == State::Queued {
-        book.commit.ready.push(BecameReady {
-            organ: recipient.clone(),
-            lane: row.lane,
-            ready: Ready { delivery, message: row.message, payload_bytes: row.payload_bytes },
-            message: None,
-        });
+        let Row { message, payload_bytes, lane, .. } = *row;
+        let ready = Ready { delivery, message, payload_bytes, attempt: next.attempt };
+        outbox::put(db, book, ready)?;
+        book.commit.ready.push(BecameReady { organ: recipient.clone(), lane, ready, message: None });
     }
     book.commit.due = [book.commit.due, next.due_at].into_iter().flatten().min();
+    Ok(())
 }

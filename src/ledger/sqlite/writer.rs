@@ -7,8 +7,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, step};
-use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, StepAnswers, StepRequest};
+use super::{Options, accept, outbox, step};
+use crate::domain::organ_id::OrganId;
+use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, Ready, StepAnswers, StepRequest};
 use crate::metrics::Metrics;
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -18,6 +19,9 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
+    Published(Vec<Ready>, Answer<()>),
+    PublishAgain(Option<OrganId>, Answer<u64>),
+    AdvanceMark(String, u64, u64, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -26,14 +30,15 @@ impl Command {
         match self {
             Self::Accept(batch, _) => batch.len(),
             Self::Step(batch, _) => batch.len(),
-            Self::Probe(_) => 1,
+            Self::Published(batch, _) => batch.len(),
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
         }
     }
 
     fn payload_bytes(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
-            Self::Step(..) | Self::Probe(_) => 0,
+            _ => 0,
         }
     }
 
@@ -42,7 +47,9 @@ impl Command {
         let _gone = match self {
             Self::Accept(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Step(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
         };
     }
 }
@@ -51,7 +58,9 @@ impl Command {
 enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
-    Probe,
+    PublishAgain(u64),
+    AdvanceMark(bool),
+    Nothing,
 }
 
 /// What the writer knows while it writes.
@@ -127,20 +136,7 @@ impl Writer {
         let book = &mut self.book;
         let mut done = Vec::with_capacity(batch.len());
         for command in batch {
-            done.push(match command {
-                Command::Accept(batch, _) => {
-                    let answers = batch.iter().map(|a| accept::accept(&tx, book, a));
-                    Done::Accept(answers.collect::<rusqlite::Result<_>>()?)
-                }
-                Command::Step(batch, _) => {
-                    let answers = batch.iter().map(|s| step::step(&tx, book, s));
-                    Done::Step(answers.collect::<rusqlite::Result<_>>()?)
-                }
-                Command::Probe(_) => {
-                    probe(&tx)?;
-                    Done::Probe
-                }
-            });
+            done.push(perform(&tx, book, command)?);
         }
         book.commit.receipt_heads = book.accounts.write_back(&tx)?;
         tx.commit()?;
@@ -162,6 +158,33 @@ impl Writer {
         let error = Error::Failed(error.to_string().into());
         batch.into_iter().for_each(|command| command.fail(&error));
     }
+}
+
+fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Result<Done> {
+    Ok(match command {
+        Command::Accept(batch, _) => {
+            let answers = batch.iter().map(|a| accept::accept(tx, book, a));
+            Done::Accept(answers.collect::<rusqlite::Result<_>>()?)
+        }
+        Command::Step(batch, _) => {
+            let answers = batch.iter().map(|s| step::step(tx, book, s));
+            Done::Step(answers.collect::<rusqlite::Result<_>>()?)
+        }
+        Command::Published(batch, _) => {
+            outbox::published(tx, batch)?;
+            Done::Nothing
+        }
+        Command::PublishAgain(organ, _) => {
+            Done::PublishAgain(outbox::publish_again(tx, book, organ.as_ref())? as u64)
+        }
+        Command::AdvanceMark(name, from, to, _) => {
+            Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
+        }
+        Command::Probe(_) => {
+            probe(tx)?;
+            Done::Nothing
+        }
+    })
 }
 
 fn load(db: &Connection, options: Options, metrics: Arc<Metrics>) -> rusqlite::Result<Book> {
@@ -196,8 +219,10 @@ fn answer((command, done): (Command, Done)) {
     let _gone = match (command, done) {
         (Command::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
-        (Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
-        (Command::Accept(..) | Command::Step(..), _) => {
+        (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
+        (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
+        (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+        _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")
         }
     };

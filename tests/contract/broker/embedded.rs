@@ -47,7 +47,8 @@ async fn what_waits_without_a_consumer_is_in_the_ledger_alone() {
     let h49 = organ("H49");
     let publish = |numbers: std::ops::Range<u64>| {
         for n in numbers {
-            let ready = Ready { delivery: DeliveryId(n), message: MessageKey(n), payload_bytes: 2_048 };
+            let ready =
+                Ready { delivery: DeliveryId(n), message: MessageKey(n), payload_bytes: 2_048, attempt: 0 };
             exchange.broker.publish(&h49, Lane::Normal, ready);
         }
     };

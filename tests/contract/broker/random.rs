@@ -70,7 +70,8 @@ impl<B: BrokerUnderTest> History<B> {
         let records = soon(self.exchange.ledger.ledger.received(&to, None, false, 40)).await.unwrap();
         if let Some(record) = self.rng.choice(records) {
             let delivery = record.deliveries[0].id;
-            let ready = Ready { delivery, message: record.key, payload_bytes: record.payload_bytes };
+            let ready =
+                Ready { delivery, message: record.key, payload_bytes: record.payload_bytes, attempt: 0 };
             self.exchange.broker.publish(&to, self.lanes[&delivery], ready);
             self.republished.insert(delivery);
         }

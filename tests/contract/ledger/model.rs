@@ -45,8 +45,9 @@ impl Letter {
         Accepted { receipt: self.evidence[0].clone(), deliveries: self.deliveries.clone(), repeated }
     }
 
-    fn ready(&self, delivery: DeliveryId) -> Ready {
-        Ready { delivery, message: self.key, payload_bytes: self.message.payload.len() as u64 }
+    fn ready(&self, delivery: &DeliveryRecord) -> Ready {
+        let payload_bytes = self.message.payload.len() as u64;
+        Ready { delivery: delivery.id, message: self.key, payload_bytes, attempt: delivery.progress.attempt }
     }
 }
 
@@ -212,7 +213,7 @@ impl Model {
         self.told.due(record.progress.due_at);
         if ready {
             let lane = self.told.ready.entry((record.recipient.clone(), letter.lane)).or_default();
-            lane.push(letter.ready(id));
+            lane.push(letter.ready(record));
         }
     }
 

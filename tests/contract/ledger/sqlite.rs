@@ -27,6 +27,7 @@ impl Sqlite {
             readers: 3,
             mailbox_deliveries_max: self.terms.mailbox_deliveries_max,
             policy: self.terms.policy,
+            outbox: true,
         }
     }
 }

@@ -10,8 +10,8 @@ use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Error, KeyedMessage, Ledger, MessageKey, MessageRecord, Pending, Ready,
-    StepAnswers, StepRequest, Story, Tally,
+    AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
+    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -97,6 +97,39 @@ impl Ledger for Gate {
         limit: usize,
     ) -> Answer<'a, Vec<MessageRecord>> {
         self.ledger.received(recipient, before, open_only, limit)
+    }
+
+    fn held_in_queue<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Answer<'a, Vec<(DeliveryId, u32)>> {
+        self.ledger.held_in_queue(organ, before, limit)
+    }
+
+    fn unpublished(&self, after: DeliveryId, limit: usize) -> Answer<'_, Vec<BecameReady>> {
+        self.ledger.unpublished(after, limit)
+    }
+
+    fn published(&self, ready: Vec<Ready>) -> Answer<'_, Pending<()>> {
+        self.ledger.published(ready)
+    }
+
+    fn publish_again<'a>(&'a self, organ: Option<&'a OrganId>) -> Answer<'a, Pending<u64>> {
+        self.ledger.publish_again(organ)
+    }
+
+    fn mark<'a>(&'a self, name: &'a str) -> Answer<'a, u64> {
+        self.ledger.mark(name)
+    }
+
+    fn advance_mark<'a>(&'a self, name: &'a str, from: u64, to: u64) -> Answer<'a, Pending<bool>> {
+        self.ledger.advance_mark(name, from, to)
+    }
+
+    fn mailboxes(&self) -> Answer<'_, Vec<MailboxTally>> {
+        self.ledger.mailboxes()
     }
 
     fn tally(&self) -> Answer<'_, Tally> {

@@ -27,7 +27,7 @@ impl Model {
                         && delivery.progress.state == State::Queued
                         && self.letters[*n].lane == lane
                 });
-                let ready = ready.map(|(n, delivery)| self.letters[*n].ready(delivery.id));
+                let ready = ready.map(|(n, delivery)| self.letters[*n].ready(delivery));
                 seen.ready.insert((id.clone(), lane), ready.collect());
             }
         }
