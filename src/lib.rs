@@ -1,5 +1,6 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod amqp;
 pub mod api;
 pub mod app;
 pub mod bench;
@@ -17,3 +18,4 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod submission;
