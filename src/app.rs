@@ -181,7 +181,7 @@ fn dispatch(
     Dispatch {
         broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
         ledger,
-        hot: HotMessages::new(config.limits.hot_bytes_max as u64),
+        hot: Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64)),
         heads: Heads::default(),
         clock,
         metrics,

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 
+mod amqp;
 mod bench;
 mod check_config;
 mod collect;
@@ -53,6 +54,7 @@ enum Command {
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
+    Amqp(amqp::Amqp),
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchClient(bench::BenchClient),
@@ -76,6 +78,7 @@ pub fn run() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
+        Command::Amqp(amqp) => amqp.run(lang),
         Command::Bench(bench) => bench.run(),
         Command::BenchClient(client) => client.run(),
     };

@@ -36,7 +36,7 @@ pub struct Dispatch {
     /// The transport.
     pub broker: Arc<dyn Broker>,
     /// Messages kept at hand.
-    pub hot: HotMessages,
+    pub hot: Arc<HotMessages>,
     /// Where each sender's log of receipts ends.
     pub heads: Heads,
     /// The time.

@@ -79,8 +79,6 @@ labels! {
         TooLarge = "too_large",
         /// Not what its content type says.
         Malformed = "malformed",
-        /// Dead-lettered, and no delivery of the gateway.
-        NotADelivery = "not_a_delivery",
     }
 
     /// How a TLS handshake ended.
