@@ -43,7 +43,7 @@ pub struct Api {
     pub streams: Arc<Streams>,
     /// Tasks that outlive their call by a little: they end before the ledger is closed.
     pub tasks: TaskTracker,
-    /// The gateway is stopping.
+    /// The node is being taken out of service: streams end.
     pub stop: CancellationToken,
 }
 

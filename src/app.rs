@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::api::{self, Api, ServeError, ServerOptions};
 use crate::broker::embedded::EmbeddedBroker;
 use crate::config::Config;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Timers};
+use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Stalls, Timers};
 use crate::directory::{self, Directory};
 use crate::domain::delivery::Policy;
 use crate::domain::time::Clock;
@@ -27,6 +27,7 @@ use crate::intake::{Intake, Rules};
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{self, Commits, Ledger};
 use crate::metrics::Metrics;
+use crate::ops::control::{Control, Draining};
 use crate::submission::Desk;
 
 mod reload;
@@ -52,6 +53,14 @@ pub enum StartError {
     /// The ledger was opened, and failed.
     #[error(transparent)]
     LedgerWork(#[from] ledger::Error),
+    /// The control socket cannot be had.
+    #[error("cannot open the control socket {path}, set as ops.control: {source}")]
+    Control {
+        /// Its file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A port cannot be had.
     #[error("cannot listen on {listen}, set as {key}: {source}")]
     Listen {
@@ -72,6 +81,8 @@ pub struct Gateway {
     pub ops_address: SocketAddr,
     parts: Parts,
     stop: CancellationToken,
+    drain: CancellationToken,
+    drain_delay: Duration,
     grace: Duration,
     serving: JoinHandle<Result<(), ServeError>>,
     background: Vec<JoinHandle<()>>,
@@ -103,6 +114,7 @@ impl Gateway {
             dispatch: Arc::clone(&dispatch),
         };
         let stop = CancellationToken::new();
+        let drain = stop.child_token();
         let tasks = TaskTracker::new();
         let timers = Timers::new(Arc::clone(&dispatch));
         let mut background = vec![route(&dispatch, commits, &timers)];
@@ -112,12 +124,18 @@ impl Gateway {
         let intake = Arc::new(intake(config, &parts));
         let in_flight_bytes_max = config.limits.in_flight_bytes_max;
         let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
-        let api = api(config, &parts, desk, &tasks, &stop);
+        let api = api(config, &parts, desk, &tasks, &drain);
         let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
         let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
         background.push(tokio::spawn(timers.run(stop.child_token())));
+        let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
+        background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
-        let ops = watch::server(config, &parts, exposition).await?;
+        let control = Control::bind(&config.ops.control)
+            .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;
+        let draining = Draining { drain: drain.clone(), streams: tasks.clone() };
+        background.push(tokio::spawn(control.run(draining, stop.child_token())));
+        let ops = watch::server(config, &parts, exposition, &drain).await?;
         let ops_address = ops.local_addr().map_err(|source| StartError::Listen {
             key: "ops.listen",
             listen: config.ops.listen,
@@ -131,8 +149,8 @@ impl Gateway {
         }));
         let organs = parts.directory.load().len();
         tracing::info!(%address, %ops_address, organs, recovered, "the gateway is up");
-        let grace = config.gateway.shutdown_grace;
-        Ok(Self { address, ops_address, parts, stop, grace, serving, background, tasks })
+        let (drain_delay, grace) = (config.gateway.drain_delay, config.gateway.shutdown_grace);
+        Ok(Self { address, ops_address, parts, stop, drain, drain_delay, grace, serving, background, tasks })
     }
 
     /// Loads certificates, revocation lists and the directory again. What cannot be loaded stays as it was.
@@ -149,9 +167,12 @@ impl Gateway {
         }
     }
 
-    /// Stops taking calls, lets those in progress end within the grace, and closes the ledger. True when all ended in time.
+    /// Drains the node, stops taking calls, lets those in progress end within the grace, and closes the ledger. True when all
+    /// ended in time.
     pub async fn stop(self) -> bool {
         tracing::info!(grace_s = self.grace.as_secs(), "the gateway is stopping");
+        self.drain.cancel();
+        tokio::time::sleep(self.drain_delay).await;
         self.stop.cancel();
         self.tasks.close();
         let Self { parts, mut serving, background, tasks, grace, .. } = self;
@@ -182,6 +203,7 @@ fn dispatch(
         broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
         ledger,
         hot: Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64)),
+        served: Served::default(),
         heads: Heads::default(),
         clock,
         metrics,
@@ -208,7 +230,7 @@ fn api(
     parts: &Parts,
     desk: Arc<Desk>,
     tasks: &TaskTracker,
-    stop: &CancellationToken,
+    drain: &CancellationToken,
 ) -> Arc<Api> {
     let limits = api::Limits {
         payload_bytes_max: config.limits.payload_bytes_max,
@@ -217,7 +239,7 @@ fn api(
         streams_per_organ_max: config.limits.streams_per_organ_max,
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
-    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), stop.child_token()))
+    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
 }
 
 async fn housekeeping(intake: Arc<Intake>, tls: Arc<ServerTls>, stop: CancellationToken) {

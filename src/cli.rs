@@ -11,6 +11,7 @@ mod bench;
 mod check_config;
 mod collect;
 mod connection;
+mod drain;
 mod exit;
 mod files;
 mod json;
@@ -46,6 +47,7 @@ struct Cli {
 enum Command {
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
+    Drain(drain::Drain),
     CheckConfig(check_config::CheckConfig),
     Pki(pki::Pki),
     Send(Box<send::Send>),
@@ -70,6 +72,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Sandbox(sandbox) => sandbox.run(lang),
         Command::Serve(serve) => serve.run(),
+        Command::Drain(drain) => drain.run(),
         Command::CheckConfig(check) => check.run(lang),
         Command::Pki(pki) => pki.run(lang),
         Command::Send(send) => send.run(lang),

@@ -2,12 +2,13 @@
 
 mod handles;
 mod labels;
+pub mod per_object;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
-pub use self::labels::{HandshakeResult, OpenState, ParkCause, SettlementOutcome, SubmitResult, Version};
+pub use self::labels::{HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version};
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 
@@ -88,6 +89,8 @@ table! {
     collectors: Gauge = "truc_collectors", "count", NONE;
     /// Collectors that let a lease end and have not settled since.
     collectors_stalled: Gauge = "truc_collectors_stalled", "count", NONE;
+    /// Mailboxes with ready deliveries and somebody who serves them on this node in which nothing moves, by what is in the way.
+    mailboxes_stalled: Family<Gauge, StallReason> = "truc_mailboxes_stalled", "count", NONE;
     /// Time of one commit of the ledger, from its first statement to the end of its fsync.
     commit_seconds: Histogram = "truc_commit_seconds", "seconds", SECONDS;
     /// Changes written in one commit of the ledger.
