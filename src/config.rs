@@ -2,6 +2,7 @@
 //! the environment.
 
 pub mod bridge;
+pub mod broker;
 mod check;
 pub mod delivery;
 pub mod directory;
@@ -13,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod ops;
+pub mod rabbitmq;
 pub mod tls;
 
 use std::fmt;
@@ -43,6 +45,10 @@ pub struct Config {
     pub tls: tls::Tls,
     /// The durable store.
     pub ledger: ledger::Ledger,
+    /// What brings deliveries to those who serve mailboxes.
+    pub broker: broker::Broker,
+    /// The broker outside the gateway.
+    pub rabbitmq: rabbitmq::RabbitMq,
     /// Retries and expiry.
     pub delivery: delivery::Delivery,
     /// What one organ or one request may take up.
@@ -91,6 +97,8 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
+        self.broker.check(&self.ledger)?;
+        self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
