@@ -19,7 +19,6 @@ use crate::submission::Desk;
 
 mod attached;
 pub mod codec;
-mod dead;
 pub mod letter;
 mod leases;
 pub mod office;
@@ -34,7 +33,6 @@ pub mod users;
 pub use packer::Deliveries;
 
 use attached::Attached;
-use dead::DeadLetters;
 use leases::Leases;
 use office::Office;
 use outcomes::Outcomes;

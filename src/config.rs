@@ -1,6 +1,7 @@
 //! The configuration: `config/truc.default.toml`, overridden by a file, overridden by the environment. The only place that reads
 //! the environment.
 
+pub mod bridge;
 pub mod broker;
 mod check;
 pub mod delivery;
@@ -52,6 +53,8 @@ pub struct Config {
     pub delivery: delivery::Delivery,
     /// What one organ or one request may take up.
     pub limits: limits::Limits,
+    /// Agencies attached by AMQP.
+    pub bridge: bridge::Bridge,
     /// Where the organs are read from.
     pub directory: directory::Directory,
     /// Metrics and probes.
@@ -98,6 +101,7 @@ impl Config {
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.limits.check()?;
+        self.bridge.check(&self.limits)?;
         self.directory.check()?;
         self.ops.check(self.gateway.listen)?;
         self.log.check()

@@ -4,6 +4,7 @@ pub mod amqp;
 pub mod api;
 pub mod app;
 pub mod bench;
+pub mod bridge;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -31,7 +31,7 @@ pub(super) fn dispatch(
     Dispatch {
         broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
         ledger,
-        hot: HotMessages::new(config.limits.hot_bytes_max as u64),
+        hot: Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64)),
         served: Served::default(),
         heads: Heads::default(),
         clock,

@@ -11,6 +11,11 @@ use super::sender::Claimed;
 /// The header by which the gateway's own user names the user of a message it replays.
 pub const REPLAYED_HEADER: &str = "x-truc-replayed-user";
 
+/// The header of a delivery that names it.
+pub const DELIVERY_HEADER: &str = "x-truc-delivery";
+/// The header of a delivery that names the attempt; it goes back in the settlement.
+pub const LEASE_HEADER: &str = "x-truc-lease";
+
 /// A message and its place in a queue. Not acknowledged, it comes again.
 #[derive(Debug)]
 pub struct Letter {
@@ -61,8 +66,7 @@ impl Letter {
         (self.delivery.exchange.as_str(), self.delivery.routing_key.as_str())
     }
 
-    /// Its headers.
-    pub fn headers(&self) -> Option<&FieldTable> {
+    fn headers(&self) -> Option<&FieldTable> {
         self.delivery.properties.headers().as_ref()
     }
 

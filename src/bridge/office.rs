@@ -11,7 +11,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::codec::{self, Body, Form, Unreadable};
 use super::letter::Letter;
-use super::packer::PERSISTENT;
 use super::sender;
 use crate::amqp::topology::{self, Topology};
 use crate::amqp::{Link, Outgoing, Publisher, Settled, Tasks};
@@ -22,6 +21,9 @@ use crate::metrics::{Metrics, ParkCause};
 
 /// The wait before something is published again that was not confirmed.
 pub const PUBLISH_RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// What AMQP calls a persistent message.
+pub const PERSISTENT: u8 = 2;
 
 /// The header of a parked message that says why it is.
 pub const CAUSE_HEADER: &str = "x-truc-cause";

@@ -10,10 +10,12 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::codec::{self, Body, Form};
+use super::letter::{DELIVERY_HEADER, LEASE_HEADER, text};
+use super::office::PERSISTENT;
 use crate::broker::rabbit::{Packed, Packer};
 use crate::delivery::HotMessages;
 use crate::directory::{Directory, Link};
-use crate::domain::delivery::{DeliveryId, Event, Hold, Lease};
+use crate::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Cause};
@@ -22,16 +24,10 @@ use crate::ledger::{self, BecameReady, Ledger, Message, MessageKey, StepRequest,
 use crate::metrics::Metrics;
 use crate::proto::{convert, v1};
 
-/// The header that names the delivery.
-pub const DELIVERY_HEADER: &str = "x-truc-delivery";
-/// The header that names the attempt; it goes back in the settlement.
-pub const LEASE_HEADER: &str = "x-truc-lease";
 /// The header that names the sender's id of the message.
 const MESSAGE_HEADER: &str = "x-truc-message";
 /// The header that names the sender.
 const SENDER_HEADER: &str = "x-truc-sender";
-/// What AMQP calls a persistent message.
-pub const PERSISTENT: u8 = 2;
 
 /// Writes whole deliveries for agencies attached by AMQP, and has pointers made for all others.
 pub struct Deliveries {
@@ -43,6 +39,9 @@ pub struct Deliveries {
     metrics: Arc<Metrics>,
     lease: Duration,
 }
+
+/// The header in which RabbitMQ says why it gave a message up first.
+const REASON_HEADER: &str = "x-first-death-reason";
 
 /// What the ledger says of a delivery that is to be written.
 type Offers = Vec<Option<Stepped>>;
@@ -74,7 +73,7 @@ impl Deliveries {
     async fn offer(&self, ready: &[&BecameReady]) -> Result<Offers, ledger::Error> {
         let at = self.clock.now();
         let until = at.plus(self.lease);
-        let offer = |ready: &&BecameReady| self.step(ready, Event::Offer { hold: Hold::Queue, until });
+        let offer = |ready: &&BecameReady| self.step(ready.ready.delivery, &ready.organ, Event::Offer { hold: Hold::Queue, until });
         let answers = self.ledger.step(ready.iter().map(offer).collect()).await?.await?;
         let mut offers: Offers = answers.into_iter().map(Result::ok).collect();
         self.metrics.offers.increment(offers.iter().flatten().count() as u64);
@@ -84,7 +83,7 @@ impl Deliveries {
         }
         let renew = |at: &usize| {
             let lease = Lease(ready[*at].ready.attempt.saturating_add(1));
-            self.step(ready[*at], Event::Renew { lease, until })
+            self.step(ready[*at].ready.delivery, &ready[*at].organ, Event::Renew { lease, until })
         };
         let answers = self.ledger.step(refused.iter().map(renew).collect()).await?.await?;
         for (at, answer) in refused.into_iter().zip(answers) {
@@ -93,10 +92,10 @@ impl Deliveries {
         Ok(offers)
     }
 
-    fn step(&self, ready: &BecameReady, event: Event) -> StepRequest {
+    fn step(&self, delivery: DeliveryId, organ: &OrganId, event: Event) -> StepRequest {
         StepRequest {
-            delivery: ready.ready.delivery,
-            recipient: Some(ready.organ.clone()),
+            delivery,
+            recipient: Some(organ.clone()),
             event,
             at: self.clock.now(),
             by: Asserter::Gateway,
@@ -165,20 +164,37 @@ impl Packer for Deliveries {
     fn failed<'a>(&'a self, ready: &'a BecameReady, packed: &'a Packed) -> BoxFuture<'a, ()> {
         let Some(lease) = packed.lease else { return self.pointers.failed(ready, packed) };
         Box::pin(async move {
-            let dropped = self.step(ready, Event::Dropped { lease, cause: Cause::QueueRefused });
+            let event = Event::Dropped { lease, cause: Cause::QueueRefused };
+            let dropped = self.step(ready.ready.delivery, &ready.organ, event);
             // Should the ledger fail here, the lease ends by itself.
             if let Ok(pending) = self.ledger.step(vec![dropped]).await {
                 let _failed = pending.await.is_err();
             }
         })
     }
-}
 
-/// The delivery and the attempt that a message written here names, wherever it has been meanwhile.
-pub fn named(headers: &FieldTable) -> Option<(DeliveryId, Lease)> {
-    let text = |name: &str| match headers.inner().get(name)? {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok().map(str::to_owned),
-        _ => None,
-    };
-    Some((DeliveryId::parse(&text(DELIVERY_HEADER)?)?, Lease::parse(&text(LEASE_HEADER)?)?))
+    /// An agency rejected it without an outcome, or got it too often, or the organ is no longer attached by AMQP: the attempt is over.
+    fn came_back<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        delivery: DeliveryId,
+        properties: &'a BasicProperties,
+    ) -> BoxFuture<'a, Result<bool, ledger::Error>> {
+        let headers = properties.headers().as_ref();
+        let lease = headers.and_then(|headers| Lease::parse(text(headers, LEASE_HEADER)?));
+        let Some(lease) = lease else { return self.pointers.came_back(organ, delivery, properties) };
+        let reason = match headers.and_then(|headers| text(headers, REASON_HEADER)) {
+            Some("rejected") => "rejected at the broker without an outcome",
+            Some("delivery_limit") => "handed out too often without being acknowledged",
+            Some(_) | None => "given back by the queue",
+        };
+        Box::pin(async move {
+            let outcome = Outcome::Deferred { reason: reason.to_owned(), retry_at: None };
+            let deferred = self.step(delivery, organ, Event::Settle { lease, outcome });
+            // What the ledger refuses has gone on without this attempt.
+            let _went_on = self.ledger.step(vec![deferred]).await?.await?;
+            self.metrics.bridge_dead_lettered.increment(1);
+            Ok(true)
+        })
+    }
 }

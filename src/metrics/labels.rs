@@ -61,16 +61,6 @@ labels! {
         Deferred = "deferred",
     }
 
-    /// Why nothing moves in a mailbox.
-    StallReason, "reason" {
-        /// All who serve it hold as much as they may, and do not settle.
-        CollectorsFull = "collectors_full",
-        /// The broker cannot be reached.
-        BrokerAway = "broker_away",
-        /// The broker does not hand over what the ledger has ready.
-        NotHandedOver = "not_handed_over",
-    }
-
     /// Why a message from the broker was parked.
     ParkCause, "cause" {
         /// It names no user.
@@ -89,8 +79,16 @@ labels! {
         TooLarge = "too_large",
         /// Not what its content type says.
         Malformed = "malformed",
-        /// Dead-lettered, and no delivery of the gateway.
-        NotADelivery = "not_a_delivery",
+    }
+
+    /// Why nothing moves in a mailbox.
+    StallReason, "reason" {
+        /// All who serve it hold as much as they may, and do not settle.
+        CollectorsFull = "collectors_full",
+        /// The broker cannot be reached.
+        BrokerAway = "broker_away",
+        /// The broker does not hand over what the ledger has ready.
+        NotHandedOver = "not_handed_over",
     }
 
     /// How a TLS handshake ended.

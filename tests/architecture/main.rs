@@ -23,6 +23,21 @@ const PARTS: &[(&str, &[&str])] = &[
     ("ops", &["domain", "config", "metrics"]),
     ("api", &["domain", "ledger", "proto", "directory", "delivery", "intake", "submission", "identity"]),
     (
+        "bridge",
+        &[
+            "domain",
+            "ledger",
+            "proto",
+            "directory",
+            "delivery",
+            "intake",
+            "submission",
+            "metrics",
+            "amqp",
+            "broker",
+        ],
+    ),
+    (
         "app",
         &[
             "domain",
@@ -37,6 +52,8 @@ const PARTS: &[(&str, &[&str])] = &[
             "api",
             "config",
             "ops",
+            "amqp",
+            "bridge",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),
@@ -57,6 +74,8 @@ const PARTS: &[(&str, &[&str])] = &[
             "bench",
             "sandbox",
             "edxml",
+            "amqp",
+            "bridge",
         ],
     ),
 ];
@@ -65,7 +84,7 @@ const PARTS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite"]),
-    ("lapin::", &["amqp", "broker/rabbit", "bench/amqp"]),
+    ("lapin::", &["amqp", "broker/rabbit", "bench/amqp", "bridge"]),
     ("std::env", &["config"]),
     ("quick_xml::", &["edxml"]),
     ("axum::", &["ops"]),
