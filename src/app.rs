@@ -12,7 +12,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::amqp::OptionsError;
 use crate::api::{self, ServeError};
+use crate::bridge::Bridge;
+use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
 use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory};
@@ -28,10 +31,12 @@ use crate::ops::control::{Control, Draining};
 use crate::submission::Desk;
 
 mod assemble;
+mod rabbit;
 mod reload;
 mod watch;
 
 pub use assemble::tls_files;
+pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
 /// Silent organs' rates are forgotten this often.
@@ -49,6 +54,9 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] sqlite::OpenError),
+    /// RabbitMQ cannot be connected to, whatever it does.
+    #[error(transparent)]
+    RabbitMq(#[from] OptionsError),
     /// The ledger was opened, and failed.
     #[error(transparent)]
     LedgerWork(#[from] ledger::Error),
@@ -94,6 +102,8 @@ struct Parts {
     directory: Arc<ArcSwap<Directory>>,
     directory_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
+    rabbit: Option<Arc<RabbitBroker>>,
+    bridge: Option<Bridge>,
 }
 
 impl Gateway {
@@ -105,12 +115,15 @@ impl Gateway {
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
         let (ledger, commits) = SqliteLedger::open(&assemble::ledger_options(config), Arc::clone(&metrics))?;
-        let dispatch = Arc::new(assemble::dispatch(config, Arc::new(ledger), clock, metrics));
-        let parts = Parts {
+        let (dispatch, rabbit) = assemble::dispatch(config, Arc::new(ledger), &directory, clock, metrics)?;
+        let dispatch = Arc::new(dispatch);
+        let mut parts = Parts {
             tls,
             directory,
             directory_files: config.directory.files.clone(),
             dispatch: Arc::clone(&dispatch),
+            rabbit,
+            bridge: None,
         };
         let stop = CancellationToken::new();
         let drain = stop.child_token();
@@ -123,6 +136,9 @@ impl Gateway {
         let intake = Arc::new(assemble::intake(config, &parts));
         let in_flight_bytes_max = config.limits.in_flight_bytes_max;
         let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
+        if parts.rabbit.is_some() {
+            parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
+        }
         let api = assemble::api(config, &parts, desk, &tasks, &drain);
         let incoming =
             Acceptor::new(Arc::clone(&parts.tls), assemble::accept_limits(config)).incoming(listener);
@@ -180,6 +196,12 @@ impl Gateway {
         let orderly = tokio::time::timeout(grace, async {
             tasks.wait().await;
             let _failed = (&mut serving).await.is_err();
+            if let Some(bridge) = &parts.bridge {
+                bridge.stop().await;
+            }
+            if let Some(rabbit) = &parts.rabbit {
+                rabbit.stop().await;
+            }
         });
         let in_time = orderly.await.is_ok();
         serving.abort();

@@ -3,15 +3,20 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Parts;
+use super::{Parts, StartError, rabbit};
 use crate::api::{self, Api, ServerOptions};
+use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
+use crate::config::broker::Kind;
 use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
+use crate::directory::Directory;
 use crate::domain::delivery::Policy;
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
@@ -25,18 +30,25 @@ use crate::submission::Desk;
 pub(super) fn dispatch(
     config: &Config,
     ledger: Arc<dyn Ledger>,
+    directory: &Arc<ArcSwap<Directory>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-) -> Dispatch {
-    Dispatch {
-        broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
-        ledger,
-        hot: Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64)),
-        served: Served::default(),
-        heads: Heads::default(),
-        clock,
-        metrics,
-    }
+) -> Result<(Dispatch, Option<Arc<RabbitBroker>>), StartError> {
+    let hot = Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64));
+    let rabbit = match config.broker.kind {
+        Kind::Embedded => None,
+        Kind::RabbitMq => {
+            let (ledger, hot, directory) = (Arc::clone(&ledger), Arc::clone(&hot), Arc::clone(directory));
+            let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
+            Some(Arc::new(rabbit::broker(config, ledger, hot, directory, clock, metrics)?))
+        }
+    };
+    let broker: Arc<dyn Broker> = match &rabbit {
+        Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
+        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+    };
+    let (served, heads) = (Served::default(), Heads::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -114,6 +126,6 @@ pub(super) fn ledger_options(config: &Config) -> sqlite::Options {
             retry_jitter: config.delivery.retry_jitter,
             prompt_attempts: config.delivery.prompt_attempts,
         },
-        outbox: false,
+        outbox: config.broker.kind == Kind::RabbitMq,
     }
 }

@@ -57,13 +57,19 @@ impl Node {
 
     /// Does what `rabbitmqctl` does.
     pub fn ctl(&self, arguments: &[&str]) -> String {
-        succeeded("rabbitmqctl", &self.command("/usr/lib/rabbitmq/bin/rabbitmqctl").args(arguments).output().unwrap())
+        succeeded(
+            "rabbitmqctl",
+            &self.command("/usr/lib/rabbitmq/bin/rabbitmqctl").args(arguments).output().unwrap(),
+        )
     }
 
     /// Runs lines in a shell that finds `rabbitmqctl`.
     pub fn shell(&self, lines: &str) -> String {
         let path = format!("/usr/lib/rabbitmq/bin:{}", std::env::var("PATH").unwrap_or_default());
-        succeeded("the shell", &self.command("sh").env("PATH", path).args(["-e", "-c", lines]).output().unwrap())
+        succeeded(
+            "the shell",
+            &self.command("sh").env("PATH", path).args(["-e", "-c", lines]).output().unwrap(),
+        )
     }
 
     fn command(&self, program: &str) -> Command {
@@ -80,7 +86,8 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let stopped = Command::new(root().join("tests/rabbitmq")).arg("stop").arg(self.folder.path()).status();
+        let stopped =
+            Command::new(root().join("tests/rabbitmq")).arg("stop").arg(self.folder.path()).status();
         assert!(std::thread::panicking() || stopped.unwrap().success());
     }
 }
@@ -126,7 +133,8 @@ impl World {
         let text = self.truc(&["amqp", "users", "--all", "--secrets", "secrets", "--print", "definitions"]);
         let mut definitions: Value = serde_json::from_str(&text).unwrap();
         definitions["vhosts"] = json!([{ "name": self.vhost }]);
-        let guest = json!({ "user": "guest", "vhost": self.vhost, "configure": ".*", "write": ".*", "read": ".*" });
+        let guest =
+            json!({ "user": "guest", "vhost": self.vhost, "configure": ".*", "write": ".*", "read": ".*" });
         definitions["permissions"].as_array_mut().unwrap().push(guest);
         let file = self.site.path("users.json");
         std::fs::write(&file, definitions.to_string()).unwrap();
