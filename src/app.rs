@@ -13,9 +13,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::amqp::OptionsError;
 use crate::api::{self, Api, ServeError, ServerOptions};
+use crate::bridge::Bridge;
+use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
+use crate::config::broker::Kind;
 use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Stalls, Timers};
 use crate::directory::{self, Directory};
 use crate::domain::delivery::Policy;
@@ -30,9 +35,11 @@ use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
 use crate::submission::Desk;
 
+mod rabbit;
 mod reload;
 mod watch;
 
+pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
 /// Silent organs' rates are forgotten this often.
@@ -50,6 +57,9 @@ pub enum StartError {
     /// The ledger cannot be opened.
     #[error(transparent)]
     Ledger(#[from] sqlite::OpenError),
+    /// RabbitMQ cannot be connected to, whatever it does.
+    #[error(transparent)]
+    RabbitMq(#[from] OptionsError),
     /// The ledger was opened, and failed.
     #[error(transparent)]
     LedgerWork(#[from] ledger::Error),
@@ -95,6 +105,8 @@ struct Parts {
     directory: Arc<ArcSwap<Directory>>,
     directory_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
+    rabbit: Option<Arc<RabbitBroker>>,
+    bridge: Option<Bridge>,
 }
 
 impl Gateway {
@@ -106,12 +118,15 @@ impl Gateway {
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
         let (ledger, commits) = SqliteLedger::open(&ledger_options(config), Arc::clone(&metrics))?;
-        let dispatch = Arc::new(dispatch(config, Arc::new(ledger), clock, metrics));
-        let parts = Parts {
+        let (dispatch, rabbit) = dispatch(config, Arc::new(ledger), &directory, clock, metrics)?;
+        let dispatch = Arc::new(dispatch);
+        let mut parts = Parts {
             tls,
             directory,
             directory_files: config.directory.files.clone(),
             dispatch: Arc::clone(&dispatch),
+            rabbit,
+            bridge: None,
         };
         let stop = CancellationToken::new();
         let drain = stop.child_token();
@@ -124,6 +139,9 @@ impl Gateway {
         let intake = Arc::new(intake(config, &parts));
         let in_flight_bytes_max = config.limits.in_flight_bytes_max;
         let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
+        if parts.rabbit.is_some() {
+            parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
+        }
         let api = api(config, &parts, desk, &tasks, &drain);
         let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
         let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
@@ -179,6 +197,12 @@ impl Gateway {
         let orderly = tokio::time::timeout(grace, async {
             tasks.wait().await;
             let _failed = (&mut serving).await.is_err();
+            if let Some(bridge) = &parts.bridge {
+                bridge.stop().await;
+            }
+            if let Some(rabbit) = &parts.rabbit {
+                rabbit.stop().await;
+            }
         });
         let in_time = orderly.await.is_ok();
         serving.abort();
@@ -196,18 +220,25 @@ impl Gateway {
 fn dispatch(
     config: &Config,
     ledger: Arc<dyn Ledger>,
+    directory: &Arc<ArcSwap<Directory>>,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
-) -> Dispatch {
-    Dispatch {
-        broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
-        ledger,
-        hot: Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64)),
-        served: Served::default(),
-        heads: Heads::default(),
-        clock,
-        metrics,
-    }
+) -> Result<(Dispatch, Option<Arc<RabbitBroker>>), StartError> {
+    let hot = Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64));
+    let rabbit = match config.broker.kind {
+        Kind::Embedded => None,
+        Kind::RabbitMq => {
+            let (ledger, hot, directory) = (Arc::clone(&ledger), Arc::clone(&hot), Arc::clone(directory));
+            let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
+            Some(Arc::new(rabbit::broker(config, ledger, hot, directory, clock, metrics)?))
+        }
+    };
+    let broker: Arc<dyn Broker> = match &rabbit {
+        Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
+        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+    };
+    let (served, heads) = (Served::default(), Heads::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
 }
 
 fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -310,6 +341,6 @@ fn ledger_options(config: &Config) -> sqlite::Options {
             retry_jitter: config.delivery.retry_jitter,
             prompt_attempts: config.delivery.prompt_attempts,
         },
-        outbox: false,
+        outbox: config.broker.kind == Kind::RabbitMq,
     }
 }

@@ -19,8 +19,8 @@ use crate::submission::Desk;
 
 mod attached;
 pub mod codec;
-pub mod letter;
 mod leases;
+pub mod letter;
 pub mod office;
 mod outcomes;
 mod packer;
@@ -84,9 +84,8 @@ impl Bridge {
             room: Arc::new(Semaphore::new(usize::from(options.prefetch) * 2)),
         });
         let changed = Arc::new(Notify::new());
-        let subscribe = |queue| {
-            Subscription::start(&incoming, queue, options.prefetch, Arc::clone(&metrics), &tasks)
-        };
+        let subscribe =
+            |queue| Subscription::start(&incoming, queue, options.prefetch, Arc::clone(&metrics), &tasks);
         let topology = &options.topology;
         let submissions = Submissions { office: Arc::clone(&office), desk };
         tasks.spawn(submissions.run(subscribe(topology.submissions())));

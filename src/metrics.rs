@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
-pub use self::labels::{HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version};
+pub use self::labels::{
+    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version,
+};
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 

@@ -45,7 +45,9 @@ impl Form {
     /// The form a content type names; parameters such as `charset=utf-8` do not matter.
     pub fn of(content_type: &str) -> Option<Self> {
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        [Self::Protobuf, Self::Json].into_iter().find(|form| form.content_type().eq_ignore_ascii_case(media_type))
+        [Self::Protobuf, Self::Json]
+            .into_iter()
+            .find(|form| form.content_type().eq_ignore_ascii_case(media_type))
     }
 }
 
@@ -97,8 +99,8 @@ pub fn read<M: Body>(label: Label<'_>, body: Bytes, bytes_max: usize) -> Result<
     if body.len() > bytes_max {
         return Err(Unreadable::TooLarge { bytes: body.len(), bytes_max });
     }
-    let form = Form::of(label.content_type)
-        .ok_or_else(|| Unreadable::ContentType(shortened(label.content_type)))?;
+    let form =
+        Form::of(label.content_type).ok_or_else(|| Unreadable::ContentType(shortened(label.content_type)))?;
     let may_be_nameless = form == Form::Json;
     if label.name != M::NAME && !(label.name.is_empty() && may_be_nameless) {
         return Err(Unreadable::Type { found: shortened(label.name), expected: M::NAME });
@@ -125,7 +127,8 @@ pub fn write<M: Body>(message: &M, form: Form) -> Bytes {
 
 fn of_json<M: Body>(body: &[u8]) -> Result<M, String> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let dynamic = DynamicMessage::deserialize(descriptor::<M>(), &mut reader).map_err(|why| why.to_string())?;
+    let dynamic =
+        DynamicMessage::deserialize(descriptor::<M>(), &mut reader).map_err(|why| why.to_string())?;
     reader.end().map_err(|why| why.to_string())?;
     dynamic.transcode_to().map_err(|why| why.to_string())
 }
@@ -152,7 +155,9 @@ mod tests {
         let settlement = v1::Settlement {
             delivery_id: "d42".into(),
             lease: "a1".into(),
-            outcome: Some(v1::settlement::Outcome::Rejected(v1::Rejected { reason: "sai nơi nhận".into() })),
+            outcome: Some(v1::settlement::Outcome::Rejected(v1::Rejected {
+                reason: "sai nơi nhận".into()
+            })),
         };
         v1::SettleRequest { organ: "H49".into(), settlements: vec![settlement] }
     }
@@ -189,7 +194,9 @@ mod tests {
         assert!(read("", name, b"").starts_with("content type \"\""));
         assert!(read(PROTOBUF, "", b"").contains("truc.v1.SettleRequest belongs here"));
         assert!(read("application/json", "truc.v1.Delivery", b"{}").starts_with("type \"truc.v1.Delivery\""));
-        assert!(read(PROTOBUF, name, b"\xff\xff").starts_with("not a truc.v1.SettleRequest in application/x-"));
+        assert!(
+            read(PROTOBUF, name, b"\xff\xff").starts_with("not a truc.v1.SettleRequest in application/x-")
+        );
         assert!(read("application/json", name, b"{\"organs\":1}").contains("organs"));
         assert!(read("application/json", name, b"{} {}").contains("trailing"));
         assert!(read("application/json", name, "[".repeat(900).as_bytes()).contains("not a truc"));

@@ -54,7 +54,8 @@ impl Leases {
             return Ok(());
         }
         let now = self.dispatch.clock.now();
-        let mut held = self.dispatch.ledger.held_in_queue(organ, now.plus(self.lease * 3 / 4), HELD_MAX).await?;
+        let mut held =
+            self.dispatch.ledger.held_in_queue(organ, now.plus(self.lease * 3 / 4), HELD_MAX).await?;
         // A queue gives the oldest first: what no longer waits in it is what was published first.
         held.sort_unstable_by_key(|(delivery, _)| *delivery);
         let taken = usize::try_from(in_flight.saturating_sub(waiting)).unwrap_or(usize::MAX);

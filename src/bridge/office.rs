@@ -110,7 +110,8 @@ impl Office {
     /// Reads a letter.
     pub fn read<M: Body>(&self, letter: &Letter) -> Result<Read<M>, Unfit> {
         let own_user = &self.link.options().user;
-        let by = sender::organ(letter.claimed(), own_user, &self.directory.load()).map_err(Unfit::from_sender)?;
+        let by =
+            sender::organ(letter.claimed(), own_user, &self.directory.load()).map_err(Unfit::from_sender)?;
         let (message, form) = codec::read(letter.label(), letter.body.clone(), self.message_bytes_max)?;
         Ok(Read { by, form, message })
     }
@@ -220,7 +221,12 @@ impl Office {
 
     /// A message for an organ's queue of receipts.
     pub fn to_receipts(&self, organ: &OrganId, properties: BasicProperties, body: Bytes) -> Outgoing {
-        Outgoing { exchange: self.topology.names.receipts(), routing_key: organ.to_string(), properties, body }
+        Outgoing {
+            exchange: self.topology.names.receipts(),
+            routing_key: organ.to_string(),
+            properties,
+            body,
+        }
     }
 
     async fn publish(&self, outgoing: Outgoing) -> Settled {

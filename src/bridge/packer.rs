@@ -73,7 +73,9 @@ impl Deliveries {
     async fn offer(&self, ready: &[&BecameReady]) -> Result<Offers, ledger::Error> {
         let at = self.clock.now();
         let until = at.plus(self.lease);
-        let offer = |ready: &&BecameReady| self.step(ready.ready.delivery, &ready.organ, Event::Offer { hold: Hold::Queue, until });
+        let offer = |ready: &&BecameReady| {
+            self.step(ready.ready.delivery, &ready.organ, Event::Offer { hold: Hold::Queue, until })
+        };
         let answers = self.ledger.step(ready.iter().map(offer).collect()).await?.await?;
         let mut offers: Offers = answers.into_iter().map(Result::ok).collect();
         self.metrics.offers.increment(offers.iter().flatten().count() as u64);

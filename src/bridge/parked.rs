@@ -89,8 +89,10 @@ pub struct Parked {
 impl Parked {
     fn of(message: &mut Delivery) -> Self {
         let properties = &message.properties;
-        let fact = |name| properties.headers().as_ref().and_then(|h| text(h, name)).unwrap_or_default().to_owned();
-        let property = |value: &Option<ShortString>| value.as_ref().map(ToString::to_string).unwrap_or_default();
+        let fact =
+            |name| properties.headers().as_ref().and_then(|h| text(h, name)).unwrap_or_default().to_owned();
+        let property =
+            |value: &Option<ShortString>| value.as_ref().map(ToString::to_string).unwrap_or_default();
         Self {
             id: property(properties.message_id()),
             cause: fact(CAUSE_HEADER),

@@ -41,12 +41,18 @@ fn the_description_for_tools_agrees_with_the_program() {
     assert_eq!(channel("outcomes")["address"], Names::SETTLE);
     for name in ["submissions", "outcomes"] {
         let exchange = &channel(name)["bindings"]["amqp"]["exchange"];
-        assert_eq!((exchange["name"].as_str(), exchange["type"].as_str()), (Some(&*names.submissions()), Some("direct")));
+        assert_eq!(
+            (exchange["name"].as_str(), exchange["type"].as_str()),
+            (Some(&*names.submissions()), Some("direct"))
+        );
     }
     assert_eq!(channel("mailbox")["address"], named(names.mailbox(&organ, Lane::Normal)));
     assert_eq!(channel("mailboxUrgent")["address"], named(names.mailbox(&organ, Lane::Urgent)));
     assert_eq!(channel("receipts")["address"], named(names.receipts_of(&organ)));
-    assert_eq!(document["channels"].as_object().unwrap().len(), document["operations"].as_object().unwrap().len());
+    assert_eq!(
+        document["channels"].as_object().unwrap().len(),
+        document["operations"].as_object().unwrap().len()
+    );
 
     let bodies = [
         v1::SubmitRequest::NAME,
@@ -62,10 +68,14 @@ fn the_description_for_tools_agrees_with_the_program() {
         assert_eq!(message["bindings"]["amqp"]["messageType"], message["name"]);
         assert_eq!(message["contentType"], Form::Protobuf.content_type());
     }
-    let described: BTreeSet<_> = names_of(messages).into_iter().map(|name| format!("truc.v1.{name}")).collect();
+    let described: BTreeSet<_> =
+        names_of(messages).into_iter().map(|name| format!("truc.v1.{name}")).collect();
     assert_eq!(described, bodies.map(str::to_owned).into());
     let headers = names_of(&messages["Delivery"]["headers"]["properties"]);
-    assert!(headers.contains(truc::bridge::letter::DELIVERY_HEADER) && headers.contains(truc::bridge::letter::LEASE_HEADER));
+    assert!(
+        headers.contains(truc::bridge::letter::DELIVERY_HEADER)
+            && headers.contains(truc::bridge::letter::LEASE_HEADER)
+    );
 }
 
 #[test]

@@ -25,7 +25,8 @@ async fn nobody_speaks_for_another_or_past_the_door() {
 
     let mut foreign = submission("f3", "H72.2");
     foreign["sender"] = json!("H72.2");
-    let foreign = json!({ "type": "truc.v1.SubmitRequest", "body": { "submission": foreign }, "message_id": "c3" });
+    let foreign =
+        json!({ "type": "truc.v1.SubmitRequest", "body": { "submission": foreign }, "message_id": "c3" });
     let settled = json!({
         "type": "truc.v1.SettleRequest", "routing_key": "settle", "message_id": "c4",
         "body": { "organ": "H72.2", "settlements": [{ "deliveryId": "d1", "lease": "a1", "delivered": {} }] },
@@ -42,7 +43,10 @@ async fn nobody_speaks_for_another_or_past_the_door() {
     let mut nameless = submit("f5", "H72.2");
     nameless["user_id"] = json!("");
     world.publish("H72.1", vec![nameless]).await;
-    until("it is parked", async || gateway.metric("truc_bridge_parked_total{cause=\"no_user\"}").await == 1.0).await;
+    until("it is parked", async || {
+        gateway.metric("truc_bridge_parked_total{cause=\"no_user\"}").await == 1.0
+    })
+    .await;
     assert_eq!(gateway.metric("truc_submissions_total{result=\"accepted\"}").await, 0.0);
 }
 
@@ -52,7 +56,9 @@ async fn what_the_gateway_publishes_never_comes_in_again() {
     let gateway = world.gateway();
     world.queue_exists(&gateway, "truc.receipts.H73.2").await;
     // Somebody binds the gateway's own exchanges to its own door.
-    for (exchange, key) in [("truc.deliveries", "truc.mailbox.H73.2"), ("truc.receipts", "H73.1"), ("truc.dead", "")] {
+    for (exchange, key) in
+        [("truc.deliveries", "truc.mailbox.H73.2"), ("truc.receipts", "H73.1"), ("truc.dead", "")]
+    {
         world.bind(exchange, "truc.submissions", key).await;
     }
     world.publish("H73.1", vec![submit("l1", "H73.2")]).await;
@@ -63,7 +69,10 @@ async fn what_the_gateway_publishes_never_comes_in_again() {
     .await;
     assert_eq!(gateway.metric("truc_bridge_submissions_total{result=\"accepted\"}").await, 1.0);
     world.publish_as_gateway(&submit("l2", "H73.2")).await;
-    until("it is parked", async || gateway.metric("truc_bridge_parked_total{cause=\"own_user\"}").await == 1.0).await;
+    until("it is parked", async || {
+        gateway.metric("truc_bridge_parked_total{cause=\"own_user\"}").await == 1.0
+    })
+    .await;
     assert_eq!(gateway.metric("truc_bridge_submissions_total{result=\"accepted\"}").await, 1.0);
     assert_eq!(world.parked().len(), 4);
 }

@@ -14,7 +14,8 @@ async fn killed_in_between_nothing_is_lost() {
     let mut gateway = world.gateway();
     world.queue_exists(&gateway, "truc.receipts.H76.2").await;
     let documents = (0..DOCUMENTS).map(|n| submit(&format!("k{n}"), "H76.2")).collect();
-    let publishing = tokio::spawn(world.agency("json", &["publish", "H76.1", "--pause", "0.01"]).run(documents));
+    let publishing =
+        tokio::spawn(world.agency("json", &["publish", "H76.1", "--pause", "0.01"]).run(documents));
     for _ in 0..KILLS {
         tokio::time::sleep(Duration::from_millis(700)).await;
         gateway.kill();
@@ -22,8 +23,10 @@ async fn killed_in_between_nothing_is_lost() {
     }
     let published = publishing.await.unwrap();
     assert_eq!(published[0]["published"], DOCUMENTS, "{published:?}");
-    let serving = world.agency("json", &["serve", "H76.2", "--count", &DOCUMENTS.to_string()]).run(Vec::new());
-    let watching = world.agency("json", &["watch", "H76.1", "--count", &DOCUMENTS.to_string()]).run(Vec::new());
+    let serving =
+        world.agency("json", &["serve", "H76.2", "--count", &DOCUMENTS.to_string()]).run(Vec::new());
+    let watching =
+        world.agency("json", &["watch", "H76.1", "--count", &DOCUMENTS.to_string()]).run(Vec::new());
     let (served, watched) = tokio::join!(serving, watching);
     let wanted: BTreeSet<_> = (0..DOCUMENTS).map(|n| format!("k{n}")).collect();
     let ids = |list: &serde_json::Value| serde_json::from_value::<BTreeSet<String>>(list.clone()).unwrap();

@@ -11,7 +11,8 @@ async fn what_is_parked_can_be_looked_at_replayed_and_thrown_away() {
     world.attach("H74.1", "grpc");
     let gateway = world.gateway();
     world.queue_exists(&gateway, "truc.receipts.H74.2").await;
-    let malformed = json!({ "type": "truc.v1.SubmitRequest", "body": "{\"submision\": 1}", "message_id": "bad" });
+    let malformed =
+        json!({ "type": "truc.v1.SubmitRequest", "body": "{\"submision\": 1}", "message_id": "bad" });
     world.publish("H74.2", vec![malformed]).await;
     world.publish("H74.1", vec![submit("p1", "H74.2"), submit("p2", "H74.2")]).await;
     until("they are parked", async || world.parked().len() == 3).await;

@@ -36,15 +36,18 @@ async fn a_thousand_poison_messages_delay_the_good_ones_by_nothing_measurable() 
     let alone = latencies(&world, &published, "alone").await;
 
     let poison = |n: usize| match n % 4 {
-        0 => json!({ "type": "truc.v1.SubmitRequest", "body": "\u{ff}\u{fe}", "content_type": "application/x-protobuf" }),
+        0 => {
+            json!({ "type": "truc.v1.SubmitRequest", "body": "\u{ff}\u{fe}", "content_type": "application/x-protobuf" })
+        }
         1 => json!({ "type": "truc.v1.SubmitRequest", "body": "{" }),
         2 => json!({ "type": "truc.v1.Delivery", "body": "{}" }),
         _ => json!({ "type": "truc.v1.SubmitRequest", "body": "hello", "content_type": "text/plain" }),
     };
     let each = POISON / GOOD;
-    let mixed = good("among").into_iter().enumerate().flat_map(|(at, good)| {
-        (at * each..(at + 1) * each).map(poison).chain([good]).collect::<Vec<_>>()
-    });
+    let mixed = good("among")
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, good)| (at * each..(at + 1) * each).map(poison).chain([good]).collect::<Vec<_>>());
     let published = world.publish("H75.1", mixed.collect()).await;
     assert_eq!(published["published"], GOOD + POISON);
     let among = latencies(&world, &published, "among").await;

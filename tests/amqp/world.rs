@@ -49,21 +49,27 @@ impl Node {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_ports();
-        let started =
-            Command::new(root().join("tests/rabbitmq")).arg("start").arg(folder.path()).arg(port.to_string());
-        succeeded("the start of RabbitMQ", &started.output().unwrap());
+        let mut start = Command::new(root().join("tests/rabbitmq"));
+        start.arg("start").arg(folder.path()).arg(port.to_string());
+        succeeded("the start of RabbitMQ", &start.output().unwrap());
         Self { folder, port }
     }
 
     /// Does what `rabbitmqctl` does.
     pub fn ctl(&self, arguments: &[&str]) -> String {
-        succeeded("rabbitmqctl", &self.command("/usr/lib/rabbitmq/bin/rabbitmqctl").args(arguments).output().unwrap())
+        succeeded(
+            "rabbitmqctl",
+            &self.command("/usr/lib/rabbitmq/bin/rabbitmqctl").args(arguments).output().unwrap(),
+        )
     }
 
     /// Runs lines in a shell that finds `rabbitmqctl`.
     pub fn shell(&self, lines: &str) -> String {
         let path = format!("/usr/lib/rabbitmq/bin:{}", std::env::var("PATH").unwrap_or_default());
-        succeeded("the shell", &self.command("sh").env("PATH", path).args(["-e", "-c", lines]).output().unwrap())
+        succeeded(
+            "the shell",
+            &self.command("sh").env("PATH", path).args(["-e", "-c", lines]).output().unwrap(),
+        )
     }
 
     fn command(&self, program: &str) -> Command {
@@ -80,7 +86,8 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        let stopped = Command::new(root().join("tests/rabbitmq")).arg("stop").arg(self.folder.path()).status();
+        let stopped =
+            Command::new(root().join("tests/rabbitmq")).arg("stop").arg(self.folder.path()).status();
         assert!(std::thread::panicking() || stopped.unwrap().success());
     }
 }
@@ -89,7 +96,7 @@ impl Drop for Node {
 pub struct World {
     pub node: Arc<Node>,
     pub site: Site,
-    vhost: String,
+    pub vhost: String,
     rows: Vec<(String, String)>,
 }
 
@@ -123,10 +130,12 @@ impl World {
     }
 
     fn make_users(&self) {
-        let text = self.truc(&["amqp", "users", "--all", "--secrets", "secrets", "--print", "definitions"]);
+        let users = ["amqp", "users", "--all", "--secrets", "secrets", "--print", "definitions"];
+        let text = self.truc(&users);
         let mut definitions: Value = serde_json::from_str(&text).unwrap();
         definitions["vhosts"] = json!([{ "name": self.vhost }]);
-        let guest = json!({ "user": "guest", "vhost": self.vhost, "configure": ".*", "write": ".*", "read": ".*" });
+        let guest =
+            json!({ "user": "guest", "vhost": self.vhost, "configure": ".*", "write": ".*", "read": ".*" });
         definitions["permissions"].as_array_mut().unwrap().push(guest);
         let file = self.site.path("users.json");
         std::fs::write(&file, definitions.to_string()).unwrap();

@@ -93,7 +93,9 @@ impl Users {
             match directory.get(organ) {
                 Some(found) if found.link.is_amqp() => {}
                 Some(_) => {
-                    return Err(Exit::usage(format!("{organ} is not attached by AMQP; set its link in the directory")));
+                    return Err(Exit::usage(format!(
+                        "{organ} is not attached by AMQP; set its link in the directory"
+                    )));
                 }
                 None => return Err(Exit::usage(format!("{organ} is not in the directory"))),
             }
