@@ -11,6 +11,7 @@ mod conversation;
 mod description;
 mod doors;
 mod killed;
+mod operator;
 mod parked;
 mod poison;
 mod world;

@@ -49,9 +49,9 @@ impl Node {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_ports();
-        let started =
-            Command::new(root().join("tests/rabbitmq")).arg("start").arg(folder.path()).arg(port.to_string());
-        succeeded("the start of RabbitMQ", &started.output().unwrap());
+        let mut start = Command::new(root().join("tests/rabbitmq"));
+        start.arg("start").arg(folder.path()).arg(port.to_string());
+        succeeded("the start of RabbitMQ", &start.output().unwrap());
         Self { folder, port }
     }
 
@@ -96,7 +96,7 @@ impl Drop for Node {
 pub struct World {
     pub node: Arc<Node>,
     pub site: Site,
-    vhost: String,
+    pub vhost: String,
     rows: Vec<(String, String)>,
 }
 
@@ -130,7 +130,8 @@ impl World {
     }
 
     fn make_users(&self) {
-        let text = self.truc(&["amqp", "users", "--all", "--secrets", "secrets", "--print", "definitions"]);
+        let users = ["amqp", "users", "--all", "--secrets", "secrets", "--print", "definitions"];
+        let text = self.truc(&users);
         let mut definitions: Value = serde_json::from_str(&text).unwrap();
         definitions["vhosts"] = json!([{ "name": self.vhost }]);
         let guest =
