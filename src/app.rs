@@ -24,8 +24,8 @@ use crate::identity;
 use crate::identity::accept::Acceptor;
 use crate::identity::tls::ServerTls;
 use crate::intake::Intake;
-use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{self};
+use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
 use crate::submission::Desk;
@@ -33,6 +33,7 @@ use crate::submission::Desk;
 mod assemble;
 mod rabbit;
 mod reload;
+mod stores;
 mod watch;
 
 pub use assemble::tls_files;
@@ -51,9 +52,12 @@ pub enum StartError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// The ledger cannot be opened.
+    /// The ledger on SQLite cannot be opened.
     #[error(transparent)]
-    Ledger(#[from] sqlite::OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// The ledger on PostgreSQL cannot be opened.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
     /// RabbitMQ cannot be connected to, whatever it does.
     #[error(transparent)]
     RabbitMq(#[from] OptionsError),
@@ -114,8 +118,8 @@ impl Gateway {
         let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
-        let (ledger, commits) = SqliteLedger::open(&assemble::ledger_options(config), Arc::clone(&metrics))?;
-        let (dispatch, rabbit) = assemble::dispatch(config, Arc::new(ledger), &directory, clock, metrics)?;
+        let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
+        let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
         let mut parts = Parts {
             tls,

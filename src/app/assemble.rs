@@ -17,12 +17,10 @@ use crate::config::Config;
 use crate::config::broker::Kind;
 use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
 use crate::directory::Directory;
-use crate::domain::delivery::Policy;
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
 use crate::identity::tls::TlsFiles;
 use crate::intake::{Intake, Rules};
-use crate::ledger::sqlite;
 use crate::ledger::{Commits, Ledger};
 use crate::metrics::Metrics;
 use crate::submission::Desk;
@@ -108,24 +106,5 @@ pub(super) fn server_options(config: &Config) -> ServerOptions {
         calls_per_connection_max: config.gateway.calls_per_connection_max,
         keepalive_interval: config.gateway.keepalive_interval,
         keepalive_timeout: config.gateway.keepalive_timeout,
-    }
-}
-
-pub(super) fn ledger_options(config: &Config) -> sqlite::Options {
-    sqlite::Options {
-        path: config.ledger.path.clone(),
-        commit_batch_max: config.ledger.commit_batch_max,
-        commit_bytes_max: config.ledger.commit_bytes_max,
-        queue_max: config.ledger.queue_max,
-        readers: config.ledger.readers,
-        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
-        policy: Policy {
-            attempts_max: config.delivery.attempts_max,
-            retry_delay_min: config.delivery.retry_delay_min,
-            retry_delay_max: config.delivery.retry_delay_max,
-            retry_jitter: config.delivery.retry_jitter,
-            prompt_attempts: config.delivery.prompt_attempts,
-        },
-        outbox: config.broker.kind == Kind::RabbitMq,
     }
 }
