@@ -6,10 +6,12 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 
+mod amqp;
 mod bench;
 mod check_config;
 mod collect;
 mod connection;
+mod drain;
 mod exit;
 mod files;
 mod json;
@@ -45,6 +47,7 @@ struct Cli {
 enum Command {
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
+    Drain(drain::Drain),
     CheckConfig(check_config::CheckConfig),
     Pki(pki::Pki),
     Send(Box<send::Send>),
@@ -53,6 +56,7 @@ enum Command {
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
+    Amqp(amqp::Amqp),
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchClient(bench::BenchClient),
@@ -68,6 +72,7 @@ pub fn run() -> ExitCode {
     let done = match cli.command {
         Command::Sandbox(sandbox) => sandbox.run(lang),
         Command::Serve(serve) => serve.run(),
+        Command::Drain(drain) => drain.run(),
         Command::CheckConfig(check) => check.run(lang),
         Command::Pki(pki) => pki.run(lang),
         Command::Send(send) => send.run(lang),
@@ -76,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
+        Command::Amqp(amqp) => amqp.run(lang),
         Command::Bench(bench) => bench.run(),
         Command::BenchClient(client) => client.run(),
     };

@@ -18,12 +18,16 @@ mod fetch;
 mod heads;
 mod hot;
 mod router;
+mod served;
+mod stalls;
 mod timers;
 
 pub use collector::{CollectorOptions, Handed};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use router::Router;
+pub use served::{Served, Serving};
+pub use stalls::Stalls;
 pub use timers::Timers;
 
 /// How long a caller should wait before it tries a ledger again that could not do its work.
@@ -36,7 +40,9 @@ pub struct Dispatch {
     /// The transport.
     pub broker: Arc<dyn Broker>,
     /// Messages kept at hand.
-    pub hot: HotMessages,
+    pub hot: Arc<HotMessages>,
+    /// Which mailboxes are served on this node.
+    pub served: Served,
     /// Where each sender's log of receipts ends.
     pub heads: Heads,
     /// The time.

@@ -58,6 +58,7 @@ pub async fn serve(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let request_bytes_max = api.request_bytes_max();
+    let drain = api.stop.clone();
     let exchange = DocumentExchangeServiceServer::new(Exchange(Arc::clone(&api)))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(usize::MAX);
@@ -65,9 +66,10 @@ pub async fn serve(
     let reflection_v1 = reflection().build_v1()?;
     let reflection_v1alpha = reflection().build_v1alpha()?;
     let stopping = async move {
-        stop.cancelled().await;
+        drain.cancelled().await;
         health.set_not_serving::<DocumentExchangeServiceServer<Exchange>>().await;
         health.set_not_serving::<DirectoryServiceServer<Api>>().await;
+        stop.cancelled().await;
     };
     Server::builder()
         .max_concurrent_streams(options.calls_per_connection_max)

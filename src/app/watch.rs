@@ -1,18 +1,22 @@
 //! What an operator sees of a gateway: its readiness, and the figures that are looked up when they are asked for.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Parts, StartError};
 use crate::config::Config;
+use crate::config::ledger::Store;
 use crate::delivery::Dispatch;
 use crate::domain::delivery::State;
 use crate::domain::time::Timestamp;
 use crate::identity;
-use crate::metrics::OpenState;
+use crate::ledger;
+use crate::metrics::{OpenState, per_object};
 use crate::ops::probes;
 use crate::ops::readiness::Readiness;
 use crate::ops::server::Server;
@@ -25,6 +29,7 @@ pub async fn server(
     config: &Config,
     parts: &Parts,
     exposition: PrometheusHandle,
+    drain: &CancellationToken,
 ) -> Result<Server, StartError> {
     let dispatch = Arc::clone(&parts.dispatch);
     let refresh = move || {
@@ -32,24 +37,54 @@ pub async fn server(
         async move { refresh(&dispatch).await }
     };
     let listen = config.ops.listen;
-    Server::bind(listen, exposition, readiness(config, parts), refresh)
+    let server = Server::bind(listen, exposition, readiness(config, parts, drain), refresh)
         .await
-        .map_err(|source| StartError::Listen { key: "ops.listen", listen, source })
+        .map_err(|source| StartError::Listen { key: "ops.listen", listen, source })?;
+    let dispatch = Arc::clone(&parts.dispatch);
+    Ok(server.per_object(move || {
+        let dispatch = Arc::clone(&dispatch);
+        async move { per_object_page(&dispatch).await.map_err(|error| error.to_string()) }
+    }))
 }
 
-fn readiness(config: &Config, parts: &Parts) -> Readiness {
+async fn per_object_page(dispatch: &Dispatch) -> Result<String, ledger::Error> {
+    let now = dispatch.clock.now();
+    let mut served: HashMap<_, _> =
+        dispatch.served.look().into_iter().map(|look| (look.organ, look.collectors as u64)).collect();
+    let open = dispatch.ledger.mailboxes().await?.into_iter().map(|tally| per_object::Mailbox {
+        consumers: served.remove(&tally.organ).unwrap_or(0),
+        organ: tally.organ.to_string(),
+        ready: tally.ready,
+        unacked: tally.in_flight,
+        waiting: tally.waiting,
+        dead: tally.dead,
+        oldest: tally.oldest.map_or(Duration::ZERO, |at| now.since(at)),
+    });
+    let mut mailboxes: Vec<_> = open.collect();
+    mailboxes.extend(served.into_iter().map(|(organ, consumers)| per_object::Mailbox {
+        organ: organ.to_string(),
+        consumers,
+        ..per_object::Mailbox::default()
+    }));
+    Ok(per_object::render(&mailboxes))
+}
+
+fn readiness(config: &Config, parts: &Parts, drain: &CancellationToken) -> Readiness {
     let folder = config.ledger.path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.map_or_else(|| PathBuf::from("."), Path::to_owned);
+    let own = config.ledger.store == Store::Sqlite;
     let floor = config.ledger.disk_free_bytes_min;
     let certificate = config.tls.cert.clone();
-    let [writable, clocked, progressing, keyed] = [(); 4].map(|()| Arc::clone(&parts.dispatch));
+    let [writable, clocked, progressing, keyed, connected] = [(); 5].map(|()| Arc::clone(&parts.dispatch));
+    let drain = drain.clone();
     Readiness::new()
         .check("ledger_writable", move || {
             let dispatch = Arc::clone(&writable);
             async move { dispatch.ledger.probe().await.map_err(|error| error.to_string()) }
         })
         .check("disk_above_floor", move || {
-            let checked = probes::disk_above_floor(&folder, floor);
+            // A database of its own watches its own disk.
+            let checked = if own { probes::disk_above_floor(&folder, floor) } else { Ok(()) };
             async move { checked }
         })
         .check("clock_sane", move || {
@@ -66,6 +101,15 @@ fn readiness(config: &Config, parts: &Parts) -> Readiness {
         .check("keys_loaded", move || {
             let checked = certificate_good(&certificate, keyed.clock.now());
             async move { checked }
+        })
+        .check("not_draining", move || {
+            let draining = drain.is_cancelled();
+            async move { if draining { Err("the node is being taken out of service".to_owned()) } else { Ok(()) } }
+        })
+        // Without the broker submissions are still taken and kept.
+        .watch("broker_connected", move || {
+            let health = connected.broker.health();
+            async move { health }
         })
 }
 

@@ -77,6 +77,7 @@ impl Site {
         let home = self.folder.join(name);
         fs::create_dir_all(&home).map_err(Error::system(home.display()))?;
         let mut config = self.config.clone();
+        config.ops.control = home.join("truc.sock");
         config.ledger.path = home.join("ledger.db");
         let file = home.join("truc.toml");
         fs::write(&file, config.render()).map_err(Error::system(file.display()))?;

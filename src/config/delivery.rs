@@ -26,6 +26,9 @@ pub struct Delivery {
     pub retry_jitter: f64,
     /// Attempts after which a disconnect leads to another one at once.
     pub prompt_attempts: u32,
+    /// Stillness after which a served mailbox is stalled.
+    #[serde(with = "duration")]
+    pub stall_after: Duration,
 }
 
 impl Delivery {
@@ -37,6 +40,8 @@ impl Delivery {
         check::time("delivery.retry_delay_max", self.retry_delay_max, shortest..=self.ttl)?;
         check::time("delivery.retry_delay_min", self.retry_delay_min, shortest..=self.retry_delay_max)?;
         check::number("delivery.retry_jitter", self.retry_jitter, 0.0..=0.9)?;
+        let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
+        check::time("delivery.stall_after", self.stall_after, second..=hour)?;
         check::number("delivery.prompt_attempts", self.prompt_attempts, 0..=self.attempts_max)
     }
 }

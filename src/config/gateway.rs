@@ -27,6 +27,9 @@ pub struct Gateway {
     /// Time for the answer to a ping.
     #[serde(with = "duration")]
     pub keepalive_timeout: Duration,
+    /// Time between saying that the node is not ready and taking no more connections.
+    #[serde(with = "duration")]
+    pub drain_delay: Duration,
     /// Time for calls in progress at shutdown.
     #[serde(with = "duration")]
     pub shutdown_grace: Duration,
@@ -47,6 +50,7 @@ impl Gateway {
             second..=Duration::from_secs(3_600),
         )?;
         check::time("gateway.keepalive_timeout", self.keepalive_timeout, second..=Duration::from_secs(300))?;
+        check::time("gateway.drain_delay", self.drain_delay, Duration::ZERO..=Duration::from_secs(300))?;
         check::time("gateway.shutdown_grace", self.shutdown_grace, Duration::ZERO..=Duration::from_secs(600))
     }
 }

@@ -9,13 +9,13 @@ use super::check::{self, Flaw};
 /// Smallest bound on bytes that still lets small messages share a commit or a window.
 const BYTES_BOUND_MIN: usize = 65_536;
 
-/// What the ledger is kept in.
+/// In what the ledger is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Store {
-    /// A file, for one node.
+    /// A file of this node.
     Sqlite,
-    /// A PostgreSQL database, for several nodes; see `[postgres]`.
+    /// A database that nodes share, reached as `[postgres]` says.
     Postgres,
 }
 
@@ -23,9 +23,9 @@ pub enum Store {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// What it is kept in.
+    /// In what it is kept.
     pub store: Store,
-    /// The database file of SQLite.
+    /// The database file, for SQLite.
     pub path: PathBuf,
     /// Changes in one transaction.
     pub commit_batch_max: usize,

@@ -1,10 +1,11 @@
 //! `[ops]`: metrics and probes.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::check::Flaw;
+use super::check::{self, Flaw};
 
 /// The listener of `/metrics`, `/livez` and `/readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -12,12 +13,15 @@ use super::check::Flaw;
 pub struct Ops {
     /// Address and port, on loopback.
     pub listen: SocketAddr,
+    /// The control socket's file.
+    pub control: PathBuf,
 }
 
 impl Ops {
     /// The listener speaks plain HTTP to anybody, so it stays on the machine; and it is not the agencies' one.
     pub(super) fn check(&self, gateway: SocketAddr) -> Result<(), Flaw> {
         const KEY: &str = "ops.listen";
+        check::path("ops.control", &self.control)?;
         if !self.listen.ip().is_loopback() {
             let why = format!(
                 "{} is not a loopback address, and this listener has no authentication",

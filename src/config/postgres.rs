@@ -114,7 +114,9 @@ impl<'de> Deserialize<'de> for Host {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!("\"{text}\" is no place of a database; write it like \"db1.example.vn:5432\""))
+            de::Error::custom(format!(
+                "\"{text}\" is no place of a database; write it like \"db1.example.vn:5432\""
+            ))
         })
     }
 }

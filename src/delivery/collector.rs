@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Dispatch, Offered, SettleAnswer, WrittenSettlement};
+use super::{Dispatch, Offered, Serving, SettleAnswer, WrittenSettlement};
 use crate::broker::Consumer;
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease};
 use crate::domain::organ_id::OrganId;
@@ -75,6 +75,7 @@ struct Collector {
     settling: VecDeque<Settling>,
     out: Out,
     stalled: bool,
+    serving: Serving,
 }
 
 impl Dispatch {
@@ -89,6 +90,7 @@ impl Dispatch {
     ) {
         self.metrics.collectors.increment(1.0);
         let consumer = Arc::clone(&self.broker).consume(&options.organ);
+        let serving = self.served.serve(&options.organ);
         let mut collector = Collector {
             dispatch: self,
             options,
@@ -99,6 +101,7 @@ impl Dispatch {
             settling: VecDeque::new(),
             out,
             stalled: false,
+            serving,
         };
         if let Err(error) = collector.serve(&mut settlements, &stop).await {
             // If nobody listens any more, nobody needs to be told.
@@ -119,6 +122,7 @@ impl Collector {
             let room_bytes = self.options.window_bytes.saturating_sub(self.held_bytes);
             let wants = room > 0 && (room_bytes > 0 || self.held.is_empty()) && self.offering.is_none();
             self.note_stall(room == 0);
+            self.serving.full(room == 0 || (room_bytes == 0 && !self.held.is_empty()));
             let stall_in = (room == 0 && !self.stalled).then(|| self.first_lease_end());
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
@@ -165,6 +169,7 @@ impl Collector {
 
     async fn hand_out(&mut self, result: OfferResult) {
         self.hold(&result);
+        self.serving.moved(result.taken.len());
         let mut batch = Vec::new();
         let mut bytes = 0;
         for offered in result.offered {
@@ -198,6 +203,7 @@ impl Collector {
     }
 
     async fn settled(&mut self, answers: Vec<SettleAnswer>) {
+        self.serving.moved(answers.len());
         for (id, _) in &answers {
             // Whatever the answer is, this collector is done with it.
             if let Some(held) = DeliveryId::parse(id).and_then(|id| self.held.remove(&id)) {

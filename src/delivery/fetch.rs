@@ -24,6 +24,7 @@ impl Dispatch {
         given_up: CancellationToken,
     ) -> Result<Vec<Offered>, ledger::Error> {
         let mut consumer = Arc::clone(&self.broker).consume(&organ);
+        let serving = self.served.serve(&organ);
         let deadline = tokio::time::Instant::now() + wait;
         loop {
             let taken = match wait.is_zero() {
@@ -39,6 +40,7 @@ impl Dispatch {
                 return Ok(Vec::new());
             }
             let offered = self.offer(&organ, &taken, Hold::Fetch, lease).await?;
+            serving.moved(taken.len());
             for ready in &taken {
                 consumer.decided(ready.delivery);
             }

@@ -61,6 +61,36 @@ labels! {
         Deferred = "deferred",
     }
 
+    /// Why a message from the broker was parked.
+    ParkCause, "cause" {
+        /// It names no user.
+        NoUser = "no_user",
+        /// Its user is no organ.
+        ForeignUser = "foreign_user",
+        /// Its user is an organ that is not attached by AMQP.
+        NotAttached = "not_attached",
+        /// The gateway's own user published it, and not as a replay.
+        OwnUser = "own_user",
+        /// Neither of the content types that are understood.
+        ContentType = "content_type",
+        /// Another message than belongs there.
+        Type = "type",
+        /// Larger than is read.
+        TooLarge = "too_large",
+        /// Not what its content type says.
+        Malformed = "malformed",
+    }
+
+    /// Why nothing moves in a mailbox.
+    StallReason, "reason" {
+        /// All who serve it hold as much as they may, and do not settle.
+        CollectorsFull = "collectors_full",
+        /// The broker cannot be reached.
+        BrokerAway = "broker_away",
+        /// The broker does not hand over what the ledger has ready.
+        NotHandedOver = "not_handed_over",
+    }
+
     /// How a TLS handshake ended.
     HandshakeResult, "result" {
         /// With a connection.
@@ -79,6 +109,20 @@ labels! {
         TooMany = "too_many",
         /// Anything else: not TLS, no common version, a broken connection.
         Failed = "failed",
+    }
+}
+
+impl StallReason {
+    /// All of them.
+    pub const EVERY: [Self; 3] = [Self::CollectorsFull, Self::BrokerAway, Self::NotHandedOver];
+
+    /// In words, for the log.
+    pub fn why(self) -> &'static str {
+        match self {
+            Self::CollectorsFull => "those who serve it hold full windows and do not settle",
+            Self::BrokerAway => "the broker cannot be reached",
+            Self::NotHandedOver => "the broker does not hand over what is ready",
+        }
     }
 }
 

@@ -8,14 +8,22 @@ use super::*;
 fn page() -> String {
     let mut page = String::from(
         "# Metrics\n\n\
-         What `/metrics` shows, in Prometheus's text form. This page is written from the table in `src/ops/metrics.rs`; a test\n\
-         compares the two. No organ, message or dossier is ever a label.\n\n\
+         What `/metrics` shows, in Prometheus's text form. This page is written from the table in `src/metrics.rs`; a test\n\
+         compares the two. No organ, message or dossier is ever a label here.\n\n\
          | name | kind | unit | label | what it tells |\n|---|---|---|---|---|\n",
     );
     let table = definitions();
     for Definition { name, kind, unit, label, help, .. } in &table {
         let label = if label.is_empty() { String::new() } else { format!("`{label}`") };
         writeln!(page, "| `{name}` | {kind} | {unit} | {label} | {help} |").unwrap();
+    }
+    page.push_str(
+        "\n## Per mailbox\n\n\
+         `/metrics/per-object` shows these gauges for each mailbox with open deliveries, with the label `organ`. It asks the ledger for all\n\
+         of them, so scrape it less often.\n\n| name | what it tells |\n|---|---|\n",
+    );
+    for (name, help, _) in per_object::FIGURES {
+        writeln!(page, "| `{name}` | {help} |").unwrap();
     }
     page.push_str("\n## Values of the labels\n\n");
     for Definition { name, label, values, .. } in table.iter().filter(|d| d.values.len() > 1) {
@@ -67,6 +75,7 @@ fn every_value_of_a_label_has_its_own_series() {
     look::<OpenState>();
     look::<SettlementOutcome>();
     look::<HandshakeResult>();
+    look::<StallReason>();
     look::<Version>();
 }
 
@@ -89,6 +98,19 @@ fn what_is_counted_is_shown() {
         "truc_commit_seconds_bucket{le=\"0.0025\"} 0",
         "truc_commit_seconds_bucket{le=\"0.005\"} 1",
         concat!("truc_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
+    ] {
+        assert!(page.lines().any(|shown| shown == line), "no line {line} in\n{page}");
+    }
+}
+
+#[test]
+fn each_mailbox_is_shown_by_its_organ() {
+    let mailbox = per_object::Mailbox { organ: "H49.1".into(), ready: 3, unacked: 2, ..Default::default() };
+    let page = per_object::render(&[mailbox]);
+    for line in [
+        "# TYPE truc_mailbox_messages_ready gauge",
+        "truc_mailbox_messages_ready{organ=\"H49.1\"} 3",
+        "truc_mailbox_messages{organ=\"H49.1\"} 5",
     ] {
         assert!(page.lines().any(|shown| shown == line), "no line {line} in\n{page}");
     }

@@ -13,6 +13,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 
 struct Check {
     name: &'static str,
+    required: bool,
     ask: Box<dyn Fn() -> Answer + Send + Sync>,
 }
 
@@ -25,8 +26,10 @@ pub struct Readiness {
 /// What the checks said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Whether all of them passed.
+    /// Whether all passed without which the node can do nothing.
     pub ready: bool,
+    /// Whether one failed without which it does a part of its work.
+    pub degraded: bool,
     /// Each of them, in the order they were added.
     pub checks: Vec<Finding>,
 }
@@ -54,14 +57,28 @@ impl Readiness {
         F: Fn() -> A + Send + Sync + 'static,
         A: Future<Output = Result<(), String>> + Send + 'static,
     {
-        self.checks.push(Check { name, ask: Box::new(move || Box::pin(ask())) });
+        self.checks.push(Check { name, required: true, ask: Box::new(move || Box::pin(ask())) });
+        self
+    }
+
+    /// The same for something without which the node is degraded, and still gets traffic.
+    pub fn watch<F, A>(mut self, name: &'static str, ask: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<(), String>> + Send + 'static,
+    {
+        self.checks.push(Check { name, required: false, ask: Box::new(move || Box::pin(ask())) });
         self
     }
 
     /// Asks all checks at once.
     pub async fn report(&self) -> Report {
         let checks = join_all(self.checks.iter().map(find)).await;
-        Report { ready: checks.iter().all(|finding| finding.ok), checks }
+        let failed = |required| {
+            let mut both = self.checks.iter().zip(&checks);
+            both.any(|(check, finding)| check.required == required && !finding.ok)
+        };
+        Report { ready: !failed(true), degraded: failed(false), checks }
     }
 }
 
@@ -81,9 +98,17 @@ mod tests {
         assert!(ready.report().await.ready);
         let report = ready.check("ledger", async || Err("read-only".to_owned())).report().await;
         assert!(!report.ready);
+        assert!(!report.degraded);
         let [keys, ledger] = &report.checks[..] else { panic!("{report:?}") };
         assert_eq!((keys.name, keys.ok, keys.detail.as_str()), ("keys", true, ""));
         assert_eq!((ledger.name, ledger.ok, ledger.detail.as_str()), ("ledger", false, "read-only"));
+    }
+
+    #[tokio::test]
+    async fn without_what_is_only_watched_it_is_degraded_and_ready() {
+        let readiness = Readiness::new().check("keys", async || Ok(()));
+        let report = readiness.watch("broker", async || Err("away".to_owned())).report().await;
+        assert!(report.ready && report.degraded && !report.checks[1].ok);
     }
 
     #[tokio::test]

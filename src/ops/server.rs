@@ -1,4 +1,4 @@
-//! The HTTP listener of `/metrics`, `/livez` and `/readyz`.
+//! The HTTP listener of `/metrics`, `/metrics/per-object`, `/livez` and `/readyz`.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,13 +20,21 @@ use super::readiness::Readiness;
 /// How often samples are moved from the histograms' buffers to their buckets; the buffers grow in between.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The text form of Prometheus.
+const TEXT: [(header::HeaderName, &str); 1] =
+    [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+
 /// The listener, bound and not yet serving.
 pub struct Server {
     listener: TcpListener,
     exposition: PrometheusHandle,
     readiness: Arc<Readiness>,
     refresh: Refresh,
+    per_object: PerObject,
 }
+
+/// Makes the page of figures per mailbox, or says why it cannot.
+type PerObject = Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
 
 /// Brings the figures up to date that are looked up only when they are asked for.
 type Refresh = Arc<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -45,7 +53,18 @@ impl Server {
     {
         let listener = TcpListener::bind(listen).await?;
         let refresh: Refresh = Arc::new(move || Box::pin(refresh()));
-        Ok(Self { listener, exposition, readiness: Arc::new(readiness), refresh })
+        let per_object: PerObject = Arc::new(|| Box::pin(async { Ok(String::new()) }));
+        Ok(Self { listener, exposition, readiness: Arc::new(readiness), refresh, per_object })
+    }
+
+    /// Serves this page at `/metrics/per-object`.
+    pub fn per_object<F, A>(mut self, page: F) -> Self
+    where
+        F: Fn() -> A + Send + Sync + 'static,
+        A: Future<Output = Result<String, String>> + Send + 'static,
+    {
+        self.per_object = Arc::new(move || Box::pin(page()));
+        self
     }
 
     /// Where it listens; tells the port when port 0 was asked for.
@@ -59,6 +78,7 @@ impl Server {
         let router = Router::new()
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(readyz).with_state(self.readiness))
+            .route("/metrics/per-object", get(per_object).with_state(self.per_object))
             .route("/metrics", get(metrics).with_state((self.exposition, self.refresh)));
         let serving = axum::serve(self.listener, router).with_graceful_shutdown(stop);
         tokio::select! {
@@ -78,8 +98,14 @@ async fn upkeep(exposition: PrometheusHandle) -> Infallible {
 
 async fn metrics(State((exposition, refresh)): State<(PrometheusHandle, Refresh)>) -> Response {
     refresh().await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], exposition.render())
-        .into_response()
+    (TEXT, exposition.render()).into_response()
+}
+
+async fn per_object(State(page): State<PerObject>) -> Response {
+    match page().await {
+        Ok(page) => (TEXT, page).into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why).into_response(),
+    }
 }
 
 async fn readyz(State(readiness): State<Arc<Readiness>>) -> Response {
@@ -133,7 +159,7 @@ mod tests {
         );
         let unready = ask(address, "/readyz").await;
         assert!(unready.starts_with("HTTP/1.1 503 "), "{unready}");
-        let body = r#"{"ready":false,"checks":[{"name":"keys","ok":false,"detail":"no key loaded"}]}"#;
+        let body = r#"{"ready":false,"degraded":false,"checks":[{"name":"keys","ok":false,"detail":"no key loaded"}]}"#;
         assert!(unready.ends_with(body), "{unready}");
         loaded.store(true, Ordering::Relaxed);
         assert!(ask(address, "/readyz").await.starts_with("HTTP/1.1 200 "));

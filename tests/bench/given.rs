@@ -44,6 +44,7 @@ async fn gateway() -> Gateway {
     let server = ca.issue(&here, year, Existing::Keep).unwrap();
     (config.tls.cert, config.tls.key) = (server.certificate, server.key);
     config.tls.client_ca = ca.certificate_path();
+    config.ops.control = folder.path().join("truc.sock");
     config.ledger.path = folder.path().join("ledger.db");
     config.gateway.listen = ([127, 0, 0, 1], 0).into();
     config.ops.listen = ([127, 0, 0, 1], 0).into();

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "",
     "sandbox",
     "serve",
+    "drain",
     "check-config",
     "pki",
     "pki init",

@@ -69,12 +69,13 @@ impl Site {
         let server = ca.issue(&server, Self::year(), Existing::Keep).unwrap();
         let mut config = format!(
             "gateway.listen = \"127.0.0.1:0\"\nops.listen = \"127.0.0.1:0\"\ntls.cert = {:?}\ntls.key = {:?}\n\
-             tls.client_ca = {:?}\ntls.crls = [{:?}]\nledger.path = {:?}\nlog.filter = \"info\"\n",
+             tls.client_ca = {:?}\ntls.crls = [{:?}]\nledger.path = {:?}\nops.control = {:?}\nlog.filter = \"info\"\n",
             server.certificate,
             server.key,
             ca.certificate_path(),
             ca.crl_path(),
             dir.path().join("data/ledger.db"),
+            dir.path().join("truc.sock"),
         );
         for setting in settings {
             config.push_str(setting);

@@ -106,6 +106,7 @@ impl Place {
         config.tls.key = server.key;
         config.tls.client_ca = self.ca.certificate_path();
         config.tls.crls = vec![self.ca.crl_path()];
+        config.ops.control = self.dir.join("truc.sock");
         config.ledger.path = self.dir.join("ledger").join("ledger.db");
         config.directory.files.clear();
         Ok(())

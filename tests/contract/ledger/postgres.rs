@@ -123,7 +123,8 @@ impl Postgres {
     /// Cuts off the process that came as this role, for good.
     pub async fn cut_off(&self, role: &str) {
         self.server.say("postgres", &format!("ALTER ROLE {role} NOLOGIN")).await;
-        let end = format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'");
+        let end =
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{role}'");
         self.server.say("postgres", &end).await;
     }
 }

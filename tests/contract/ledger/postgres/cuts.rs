@@ -26,7 +26,14 @@ async fn work(ledger: Arc<dyn Ledger>, sender: &'static str, letters: usize) -> 
         let accepted = accepted.unwrap().remove(0).unwrap();
         assert!(!accepted.repeated, "the answer to {n} of {sender} was lost");
         let id = accepted.deliveries[0].id;
-        ledger.step(vec![offer(id, t(2))]).await.unwrap().await.unwrap().remove(0).expect("offered for the first time");
+        ledger
+            .step(vec![offer(id, t(2))])
+            .await
+            .unwrap()
+            .await
+            .unwrap()
+            .remove(0)
+            .expect("offered for the first time");
         let end = settle(id, "H01", 1, Outcome::Delivered, t(3));
         ledger.step(vec![end]).await.unwrap().await.unwrap().remove(0).unwrap();
         ids.push(id);

@@ -42,7 +42,8 @@ async fn each_offer_is_granted_at_one_node() {
             got
         })
     };
-    let collectors = [collect(&a.ledger, 0), collect(&b.ledger, 20), collect(&a.ledger, 100), collect(&b.ledger, 0)];
+    let collectors =
+        [collect(&a.ledger, 0), collect(&b.ledger, 20), collect(&a.ledger, 100), collect(&b.ledger, 0)];
     let mut got = Vec::new();
     for collector in collectors {
         got.extend(soon(collector).await.unwrap());
@@ -127,7 +128,8 @@ async fn no_cursor_passes_what_commits_late() {
         let ledger = Arc::clone(ledger);
         tokio::spawn(async move {
             for batch in 0..BATCHES {
-                let letters = (0..BATCH).map(|n| letter(sender, &format!("{task}.{batch}.{n}"), &[to])).collect();
+                let letters =
+                    (0..BATCH).map(|n| letter(sender, &format!("{task}.{batch}.{n}"), &[to])).collect();
                 let answers = ledger.accept(letters).await.unwrap().await.unwrap();
                 assert!(answers.iter().all(Result::is_ok));
             }

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use truc::ledger::{Error, Ledger};
 
 use super::{Postgres, Server, script};
-use crate::ledger::inspect::{assert_gapless, receipts};
 use crate::ledger::Terms;
+use crate::ledger::inspect::{assert_gapless, receipts};
 use crate::support::{letter, message_id, organ, soon};
 
 /// Hands over letters until told to stop: those that were accepted, and the longest wait for an answer.

@@ -50,7 +50,10 @@ async fn the_server_is_the_one_the_certificate_names() {
     place.server.say("postgres", all_encrypted).await;
     drop(ledger);
 
-    let wrong_name = Options { hosts: vec![Host { name: "127.0.0.1".into(), ..options.hosts[0].clone() }], ..options.clone() };
+    let wrong_name = Options {
+        hosts: vec![Host { name: "127.0.0.1".into(), ..options.hosts[0].clone() }],
+        ..options.clone()
+    };
     let why = refused(PostgresLedger::open(&wrong_name, unobserved()).await);
     assert!(why.contains("NotValidForName") || why.contains("not valid for"), "{why}");
 
