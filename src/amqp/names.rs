@@ -22,9 +22,9 @@ impl Names {
     /// The routing key of outcomes in [`Names::submissions`].
     pub const SETTLE: &'static str = "settle";
 
-    /// Names that begin like this; at most 32 bytes.
+    /// Names that begin like this; some 100 bytes have to be left for the rest of a name, which has at most 255.
     pub fn with_prefix(prefix: &str) -> Self {
-        Self { prefix: prefix.chars().take(32).collect() }
+        Self { prefix: prefix.to_owned() }
     }
 
     fn name(&self, rest: &str) -> String {

@@ -139,6 +139,22 @@ pub async fn declare_queue(link: &Link, queue: &Queue) -> Result<Declared, Lost>
     Ok(declared)
 }
 
+/// Declares a queue, and leaves it to [`bind`] that messages come into it.
+pub async fn declare_unbound(link: &Link, queue: &Queue) -> Result<Declared, Lost> {
+    let mut channel = None;
+    let declared = declare_only(link, &mut channel, queue).await?;
+    close(channel).await;
+    Ok(declared)
+}
+
+/// Binds a declared queue; tells what RabbitMQ does not allow.
+pub async fn bind(link: &Link, queue: &Queue) -> Result<Vec<String>, Lost> {
+    let mut channel = None;
+    let differences = bind_on(link, &mut channel, queue).await?;
+    close(channel).await;
+    Ok(differences)
+}
+
 async fn close(channel: Option<(u64, Channel)>) {
     if let Some((_, channel)) = channel {
         let closing = channel.close(200, "declared".into());
@@ -148,6 +164,16 @@ async fn close(channel: Option<(u64, Channel)>) {
 }
 
 async fn declare_on(
+    link: &Link,
+    channel: &mut Option<(u64, Channel)>,
+    queue: &Queue,
+) -> Result<Declared, Lost> {
+    let mut declared = declare_only(link, channel, queue).await?;
+    declared.differences.extend(bind_on(link, channel, queue).await?);
+    Ok(declared)
+}
+
+async fn declare_only(
     link: &Link,
     channel: &mut Option<(u64, Channel)>,
     queue: &Queue,
@@ -166,11 +192,20 @@ async fn declare_on(
     if let Some(found) = found {
         (declared.messages, declared.consumers) = (found.message_count(), found.consumer_count());
     }
+    Ok(declared)
+}
+
+async fn bind_on(
+    link: &Link,
+    channel: &mut Option<(u64, Channel)>,
+    queue: &Queue,
+) -> Result<Vec<String>, Lost> {
+    let mut differences = Vec::new();
     for (exchange, key) in &queue.bindings {
         let bound = ask(link, channel, question_binding(&queue.name, exchange, key)).await?;
         if let Err((_, why)) = bound {
-            declared.differences.push(format!("binding of queue {} to {exchange}: {why}", queue.name));
+            differences.push(format!("binding of queue {} to {exchange}: {why}", queue.name));
         }
     }
-    Ok(declared)
+    Ok(differences)
 }

@@ -96,27 +96,33 @@ impl Core {
         }
         let mut differences = Vec::new();
         let mut untouched = true;
-        for lane in Lane::ALL {
-            let queue = self.options.topology.mailbox(organ, lane);
-            let declared = topology::declare_queue(&self.consume, &queue).await?;
+        let queues = Lane::ALL.map(|lane| self.options.topology.mailbox(organ, lane));
+        for queue in &queues {
+            let declared = topology::declare_unbound(&self.consume, queue).await?;
             differences.extend(declared.differences);
             untouched &= declared.messages == 0 && declared.consumers == 0;
         }
-        self.declarations.found(&organ.to_string(), differences);
+        // Before anything can come into a new queue, so that nothing comes twice.
         if untouched && self.has_ready(organ).await? {
             self.fill_again(organ).await?;
         }
+        for queue in &queues {
+            differences.extend(topology::bind(&self.consume, queue).await?);
+        }
+        self.declarations.found(&organ.to_string(), differences);
         lock(&self.declarations.known).insert(organ.clone(), epoch);
+        if untouched {
+            self.outbox.look_again();
+        }
         Ok(())
     }
 
-    /// What is ready for an organ is published again.
-    pub async fn fill_again(&self, organ: &OrganId) -> Result<(), ledger::Error> {
+    /// What is ready for an organ is unpublished again.
+    async fn fill_again(&self, organ: &OrganId) -> Result<(), ledger::Error> {
         let count = self.ledger.publish_again(Some(organ)).await?.await?;
         if count > 0 {
             tracing::info!(%organ, count, "a mailbox is filled again from the ledger");
         }
-        self.outbox.look_again();
         Ok(())
     }
 

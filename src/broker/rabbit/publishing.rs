@@ -98,7 +98,7 @@ impl Publishing {
 
     /// Waits until there is something to do.
     async fn wait(&mut self) -> Result<(), ledger::Error> {
-        if self.flights.is_empty() {
+        if self.flights.is_empty() && !self.reserve.is_declaring() {
             self.core.outbox.rest();
         }
         let core = Arc::clone(&self.core);

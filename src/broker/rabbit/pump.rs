@@ -7,7 +7,7 @@ use futures_util::future::{OptionFuture, join_all};
 use futures_util::{FutureExt, StreamExt};
 use lapin::Consumer;
 use lapin::message::{BasicGetMessage, Delivery};
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, ChannelFlowOptions};
 use lapin::types::FieldTable;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -140,8 +140,7 @@ impl Pump {
         let limit = self.core.options.connection.connect_timeout;
         let subscribing = tokio::time::timeout(limit, async {
             let urgent = self.consume(source, Lane::Urgent).await?;
-            // RabbitMQ answers this after what it had for the subscription.
-            self.get(source, Lane::Urgent).await?;
+            self.fence(source, Lane::Urgent).await?;
             let normal = self.consume(source, Lane::Normal).await?;
             Ok::<_, String>([urgent, normal])
         });
@@ -166,6 +165,14 @@ impl Pump {
             self.shelve(source, lane, delivery);
             message_count
         }))
+    }
+
+    /// Resolves when what the queue had for a subscription is here. The queue answers a request after it has sent that to the
+    /// channel's process; and that answers the next request after it has passed it on.
+    async fn fence(&self, source: &Source, lane: Lane) -> Result<(), String> {
+        self.get(source, lane).await?;
+        let flowing = source.channel.channel.channel_flow(ChannelFlowOptions { active: true }).await;
+        flowing.map(drop).map_err(|error| self.trouble(&error))
     }
 
     fn trouble(&self, error: &lapin::Error) -> String {
@@ -214,7 +221,7 @@ impl Pump {
                 // The subscription brings it; this only waits until it has.
                 true => {
                     for lane in Lane::ALL {
-                        self.get(source, lane).await?;
+                        self.fence(source, lane).await?;
                     }
                     Ok(())
                 }

@@ -63,6 +63,11 @@ impl Reserve {
         bounded(&mut self.declared).insert(organ, Instant::now());
     }
 
+    /// True while a mailbox is being declared.
+    pub fn is_declaring(&self) -> bool {
+        !self.declaring.is_empty()
+    }
+
     /// When the first of them is to be tried again.
     pub fn next(&self) -> Option<Instant> {
         self.lanes.values().chain(self.deliveries.values()).min().copied()

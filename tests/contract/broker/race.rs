@@ -52,6 +52,8 @@ async fn publish_and_wait<B: BrokerUnderTest>(
             left.insert(became.ready.delivery);
             exchange.broker.publish(&became.organ, became.lane, became.ready);
         }
+        // What was told of has been heard; the ledger waits for those who do not listen.
+        exchange.hear();
         while !left.is_empty() {
             let id = soon(got.recv()).await.unwrap();
             assert!(left.remove(&id), "{id} in round {round}");
