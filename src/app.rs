@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,31 +13,30 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::amqp::OptionsError;
-use crate::api::{self, Api, ServeError, ServerOptions};
+use crate::api::{self, ServeError};
 use crate::bridge::Bridge;
-use crate::broker::Broker;
-use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
-use crate::config::broker::Kind;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Stalls, Timers};
+use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory};
-use crate::domain::delivery::Policy;
 use crate::domain::time::Clock;
 use crate::identity;
-use crate::identity::accept::{AcceptLimits, Acceptor};
-use crate::identity::tls::{ServerTls, TlsFiles};
-use crate::intake::{Intake, Rules};
-use crate::ledger::sqlite::{self, SqliteLedger};
-use crate::ledger::{self, Commits, Ledger};
+use crate::identity::accept::Acceptor;
+use crate::identity::tls::ServerTls;
+use crate::intake::Intake;
+use crate::ledger::{self};
+use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
 use crate::submission::Desk;
 
+mod assemble;
 mod rabbit;
 mod reload;
+mod stores;
 mod watch;
 
+pub use assemble::tls_files;
 pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
@@ -54,9 +52,12 @@ pub enum StartError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// The ledger cannot be opened.
+    /// The ledger on SQLite cannot be opened.
     #[error(transparent)]
-    Ledger(#[from] sqlite::OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// The ledger on PostgreSQL cannot be opened.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
     /// RabbitMQ cannot be connected to, whatever it does.
     #[error(transparent)]
     RabbitMq(#[from] OptionsError),
@@ -117,8 +118,8 @@ impl Gateway {
         let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
-        let (ledger, commits) = SqliteLedger::open(&ledger_options(config), Arc::clone(&metrics))?;
-        let (dispatch, rabbit) = dispatch(config, Arc::new(ledger), &directory, clock, metrics)?;
+        let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
+        let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
         let mut parts = Parts {
             tls,
@@ -132,19 +133,21 @@ impl Gateway {
         let drain = stop.child_token();
         let tasks = TaskTracker::new();
         let timers = Timers::new(Arc::clone(&dispatch));
-        let mut background = vec![route(&dispatch, commits, &timers)];
+        let mut background = vec![assemble::route(&dispatch, commits, &timers)];
         let recovered = timers.recover().await?;
         let listener = bind(config.gateway.listen, "gateway.listen").await?;
         let address = local_address(&listener, "gateway.listen", config.gateway.listen)?;
-        let intake = Arc::new(intake(config, &parts));
+        let intake = Arc::new(assemble::intake(config, &parts));
         let in_flight_bytes_max = config.limits.in_flight_bytes_max;
         let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
         if parts.rabbit.is_some() {
             parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
         }
-        let api = api(config, &parts, desk, &tasks, &drain);
-        let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
-        let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
+        let api = assemble::api(config, &parts, desk, &tasks, &drain);
+        let incoming =
+            Acceptor::new(Arc::clone(&parts.tls), assemble::accept_limits(config)).incoming(listener);
+        let serving =
+            tokio::spawn(api::serve(api, assemble::server_options(config), incoming, stop.child_token()));
         background.push(tokio::spawn(timers.run(stop.child_token())));
         let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
         background.push(tokio::spawn(stalls.run(stop.child_token())));
@@ -217,62 +220,6 @@ impl Gateway {
     }
 }
 
-fn dispatch(
-    config: &Config,
-    ledger: Arc<dyn Ledger>,
-    directory: &Arc<ArcSwap<Directory>>,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
-) -> Result<(Dispatch, Option<Arc<RabbitBroker>>), StartError> {
-    let hot = Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64));
-    let rabbit = match config.broker.kind {
-        Kind::Embedded => None,
-        Kind::RabbitMq => {
-            let (ledger, hot, directory) = (Arc::clone(&ledger), Arc::clone(&hot), Arc::clone(directory));
-            let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
-            Some(Arc::new(rabbit::broker(config, ledger, hot, directory, clock, metrics)?))
-        }
-    };
-    let broker: Arc<dyn Broker> = match &rabbit {
-        Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
-        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
-    };
-    let (served, heads) = (Served::default(), Heads::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
-}
-
-fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
-    tokio::spawn(Router::new(Arc::clone(dispatch), commits, timers.alarm()).run())
-}
-
-fn intake(config: &Config, parts: &Parts) -> Intake {
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    let rules = Rules {
-        payload_bytes_max: config.limits.payload_bytes_max,
-        ttl: config.delivery.ttl,
-        rate_per_s: at_least_one(config.limits.rate_per_s),
-        rate_burst: at_least_one(config.limits.rate_burst),
-    };
-    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
-}
-
-fn api(
-    config: &Config,
-    parts: &Parts,
-    desk: Arc<Desk>,
-    tasks: &TaskTracker,
-    drain: &CancellationToken,
-) -> Arc<Api> {
-    let limits = api::Limits {
-        payload_bytes_max: config.limits.payload_bytes_max,
-        stream_window: config.limits.stream_window,
-        collect_window_bytes: config.limits.collect_window_bytes as u64,
-        streams_per_organ_max: config.limits.streams_per_organ_max,
-    };
-    let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
-    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
-}
-
 async fn housekeeping(intake: Arc<Intake>, tls: Arc<ServerTls>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(HOUSEKEEPING_INTERVAL);
     loop {
@@ -296,51 +243,4 @@ fn local_address(
     listen: SocketAddr,
 ) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|source| StartError::Listen { key, listen, source })
-}
-
-/// Where the certificates of a configuration are.
-pub fn tls_files(config: &Config) -> TlsFiles {
-    TlsFiles {
-        certificate: config.tls.cert.clone(),
-        key: config.tls.key.clone(),
-        client_ca: config.tls.client_ca.clone(),
-        crls: config.tls.crls.clone(),
-        tls12: config.tls.allow_tls12,
-    }
-}
-
-fn accept_limits(config: &Config) -> AcceptLimits {
-    AcceptLimits {
-        handshake_timeout: config.tls.handshake_timeout,
-        handshakes_max: config.tls.handshakes_max,
-        connections_max: config.tls.connections_max,
-        ..AcceptLimits::default()
-    }
-}
-
-fn server_options(config: &Config) -> ServerOptions {
-    ServerOptions {
-        calls_per_connection_max: config.gateway.calls_per_connection_max,
-        keepalive_interval: config.gateway.keepalive_interval,
-        keepalive_timeout: config.gateway.keepalive_timeout,
-    }
-}
-
-fn ledger_options(config: &Config) -> sqlite::Options {
-    sqlite::Options {
-        path: config.ledger.path.clone(),
-        commit_batch_max: config.ledger.commit_batch_max,
-        commit_bytes_max: config.ledger.commit_bytes_max,
-        queue_max: config.ledger.queue_max,
-        readers: config.ledger.readers,
-        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
-        policy: Policy {
-            attempts_max: config.delivery.attempts_max,
-            retry_delay_min: config.delivery.retry_delay_min,
-            retry_delay_max: config.delivery.retry_delay_max,
-            retry_jitter: config.delivery.retry_jitter,
-            prompt_attempts: config.delivery.prompt_attempts,
-        },
-        outbox: config.broker.kind == Kind::RabbitMq,
-    }
 }

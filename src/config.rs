@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod ops;
+pub mod postgres;
 pub mod rabbitmq;
 pub mod tls;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub tls: tls::Tls,
     /// The durable store.
     pub ledger: ledger::Ledger,
+    /// The database of a ledger that several nodes share.
+    pub postgres: postgres::Postgres,
     /// What brings deliveries to those who serve mailboxes.
     pub broker: broker::Broker,
     /// The broker outside the gateway.
@@ -97,6 +100,7 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
+        self.postgres.check(self.ledger.store)?;
         self.broker.check(&self.ledger)?;
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;

@@ -84,6 +84,8 @@ const PARTS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite"]),
+    ("tokio_postgres::", &["ledger/postgres"]),
+    ("deadpool_postgres::", &["ledger/postgres"]),
     ("lapin::", &["amqp", "broker/rabbit", "bench/amqp", "bridge"]),
     ("std::env", &["config"]),
     ("quick_xml::", &["edxml"]),
