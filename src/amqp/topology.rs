@@ -14,6 +14,9 @@ pub use declare::{Declared, bind, declare, declare_queue, declare_unbound, exist
 /// Most messages in each of the queues nobody has to empty soon: the parked and the dead. Beyond it the oldest go.
 const ATTIC_LENGTH_MAX: u32 = 1_000_000;
 
+/// How often a message there may be looked at.
+const LOOKED_AT_MAX: u32 = 1_000_000;
+
 /// Bounds an operator sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QueueLimits {
@@ -179,5 +182,7 @@ fn attic() -> Vec<(&'static str, Argument)> {
         ("x-queue-type", Argument::Text("quorum".to_owned())),
         ("x-max-length", Argument::Number(ATTIC_LENGTH_MAX)),
         ("x-overflow", Argument::Text("drop-head".to_owned())),
+        // Looking at a message counts as handing it out. Without this argument RabbitMQ 4 drops what was looked at 20 times.
+        ("x-delivery-limit", Argument::Number(LOOKED_AT_MAX)),
     ]
 }

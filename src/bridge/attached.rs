@@ -68,6 +68,10 @@ impl Attached {
             }
             stays
         });
+        if all {
+            // Queues are bound to exchanges, which have to be there first; the broker tells of differences.
+            let _differences = topology::declare(&self.office.link, &self.office.topology).await?;
+        }
         for organ in organs {
             let is_new = !self.organs.contains_key(&organ);
             if all || is_new {

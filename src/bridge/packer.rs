@@ -166,6 +166,7 @@ impl Packer for Deliveries {
     fn failed<'a>(&'a self, ready: &'a BecameReady, packed: &'a Packed) -> BoxFuture<'a, ()> {
         let Some(lease) = packed.lease else { return self.pointers.failed(ready, packed) };
         Box::pin(async move {
+            tracing::info!(delivery = %ready.ready.delivery, organ = %ready.organ, "a queue did not take a delivery");
             let event = Event::Dropped { lease, cause: Cause::QueueRefused };
             let dropped = self.step(ready.ready.delivery, &ready.organ, event);
             // Should the ledger fail here, the lease ends by itself.

@@ -148,6 +148,7 @@ class Receipts:
         expect(number, self.last + 1)
         self.last = number
         kind = value["kind"].removeprefix("RECEIPT_KIND_").lower()
+        print(kind, value.get("cause", ""), value["time"], file=sys.stderr)
         self.kinds.setdefault(value["messageId"], []).append(kind)
 
     def until(self, message_id, kind):

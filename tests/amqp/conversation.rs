@@ -1,6 +1,5 @@
 //! The whole conversation of two agencies, in both forms.
 
-use crate::site::until;
 use crate::world::World;
 
 async fn conversation(form: &str, link: &str, vhost: &str, organs: [&str; 2]) {
@@ -9,7 +8,11 @@ async fn conversation(form: &str, link: &str, vhost: &str, organs: [&str; 2]) {
     let gateway = world.gateway();
     let ready = format!("truc.receipts.{}", organs[1]);
     world.queue_exists(&gateway, &ready).await;
-    let told = world.agency(form, &["conversation", organs[0], organs[1]]).run(Vec::new()).await;
+    let talking = world.agency(form, &["conversation", organs[0], organs[1]]).run(Vec::new());
+    let told = match tokio::spawn(talking).await {
+        Ok(told) => told,
+        Err(error) => panic!("{error}\n{}", gateway.log()),
+    };
     println!("conversation in {form}: {told:?}");
     let total = |name: &'static str| gateway.metric(name);
     let forwarded = total("truc_bridge_receipts_total").await;
@@ -19,7 +22,6 @@ async fn conversation(form: &str, link: &str, vhost: &str, organs: [&str; 2]) {
     assert_eq!(total("truc_bridge_submissions_total{result=\"repeated\"}").await, 1.0);
     assert_eq!(total("truc_bridge_submissions_total{result=\"refused\"}").await, 3.0);
     assert_eq!(total("truc_deliveries_open{state=\"in_flight\"}").await, 0.0);
-    until("nothing is parked", async || gateway.log().contains("the gateway is up")).await;
     assert_eq!(world.parked(), Vec::<serde_json::Value>::new());
     assert_eq!(gateway.stop(), Some(0));
 }

@@ -14,4 +14,5 @@ mod killed;
 mod operator;
 mod parked;
 mod poison;
+mod users;
 mod world;

@@ -85,7 +85,11 @@ impl Parking {
             headers.insert(name.into(), AMQPValue::LongString(text.into()));
         }
         // Whoever published it is among its properties; RabbitMQ would take that for a forgery of ours.
-        let mut kept = BasicProperties::default().with_headers(headers).with_delivery_mode(2);
+        let mut kept = BasicProperties::default()
+            .with_headers(headers)
+            .with_delivery_mode(2)
+            // By which an operator names it.
+            .with_message_id(uuid::Uuid::now_v7().to_string().into());
         if let Some(kind) = properties.kind() {
             kept = kept.with_type(kind.clone());
         }

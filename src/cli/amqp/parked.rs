@@ -26,8 +26,9 @@ pub struct ParkedArgs {
     command: ParkedCommand,
     #[command(flatten)]
     place: Where,
-    #[command(flatten)]
-    form: Form,
+    /// Answer in JSON, one object a line
+    #[arg(long, help_heading = "Output", global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,7 +67,7 @@ impl ParkedArgs {
     pub(super) fn run(self, lang: Lang) -> Result<(), Exit> {
         let config = self.place.config()?;
         let (options, topology) = app::rabbitmq(&config);
-        let mut out = Out::new(lang, self.form);
+        let mut out = Out::new(lang, Form { json: self.json });
         block_on(async {
             let work = async {
                 let attic = Attic::open(options, topology).await.map_err(refused)?;
