@@ -1,6 +1,6 @@
 //! The writer's connection.
 
-use futures_util::try_join;
+use futures_util::{FutureExt, try_join};
 use tokio_postgres::Client;
 
 use super::fault::Fault;
@@ -44,7 +44,7 @@ impl Link {
              WHERE pid = pg_backend_pid()",
             &[],
         );
-        let (row, statements) = try_join!(row, Statements::prepare(&client))?;
+        let (row, statements) = try_join!(row, Statements::prepare(&client).boxed())?;
         let backend = Backend { pid: row.try_get(0)?, started: row.try_get(1)? };
         Ok(Self { client, statements, backend, _reading: reading })
     }
