@@ -60,22 +60,20 @@ impl SetUp {
     pub fn sites(self, around: &Surroundings) -> Vec<Site> {
         let mut site = Site::new(&SETTINGS);
         if let Some(rabbitmq) = &around.rabbitmq {
-            let password = site.path("rabbitmq.password");
-            std::fs::write(&password, "guest").unwrap();
             site.set("broker.kind = \"rabbitmq\"");
             site.set(format!("rabbitmq.uris = [{:?}]", rabbitmq.uri()));
-            site.set("rabbitmq.user = \"guest\"");
-            site.set(format!("rabbitmq.password_file = {password:?}"));
         }
         let Some(postgres) = &around.postgres else { return vec![site] };
         site.set("ledger.store = \"postgres\"");
         site.set(format!("postgres.hosts = [\"127.0.0.1:{}\"]", postgres.port()));
+        site.set("postgres.user = \"postgres\"");
+        site.set("postgres.database = \"postgres\"");
         site.set("postgres.tls = \"off\"");
         // A node that was killed is taken off soon.
         site.set("postgres.node_timeout = \"3s\"");
         let named = |name: &&str| {
             let mut site = site.beside(name);
-            site.set(format!("postgres.node = {name:?}"));
+            site.set(format!("gateway.node = {name:?}"));
             site
         };
         NODES.iter().map(named).collect()

@@ -11,11 +11,6 @@ impl Postgres {
         Self(Node::start("postgres", &["immediate"]))
     }
 
-    /// Where it takes connections.
-    pub fn url(&self) -> &str {
-        &self.0.url
-    }
-
     /// The port it listens on.
     pub fn port(&self) -> u16 {
         self.0.port
