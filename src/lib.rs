@@ -1,8 +1,10 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod amqp;
 pub mod api;
 pub mod app;
 pub mod bench;
+pub mod bridge;
 pub mod broker;
 pub mod cli;
 pub mod client;
@@ -17,3 +19,4 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod submission;

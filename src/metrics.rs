@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
-pub use self::labels::{HandshakeResult, OpenState, SettlementOutcome, StallReason, SubmitResult, Version};
+pub use self::labels::{
+    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version,
+};
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 
@@ -99,14 +101,64 @@ table! {
     commit_failures: Counter = "truc_commit_failures_total", "count", NONE;
     /// Changes waiting for the ledger's writer.
     ledger_queue: Gauge = "truc_ledger_queue", "count", NONE;
+    /// Commits tried again: the database was busy with another node's, or the connection was lost.
+    ledger_retries: Counter = "truc_ledger_retries_total", "count", NONE;
+    /// Times the connection to the ledger's database was lost and found again.
+    ledger_reconnects: Counter = "truc_ledger_reconnects_total", "count", NONE;
+    /// Gateway nodes at work on the ledger; 0 where there can be but one.
+    ledger_nodes: Gauge = "truc_ledger_nodes", "count", NONE;
     /// Payload bytes kept in memory so that deliveries need not read them from disk.
     hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
     /// Time from a submission's arrival to its answer, accepted or not.
     submit_seconds: Histogram = "truc_submit_seconds", "seconds", SECONDS;
+    /// Submissions answered that came through RabbitMQ; those are in `truc_submissions_total` too.
+    bridge_submissions: Family<Counter, SubmitResult> = "truc_bridge_submissions_total", "count", NONE;
+    /// Deliveries written for agencies attached by AMQP, each attempt counted.
+    bridge_deliveries: Counter = "truc_bridge_deliveries_total", "count", NONE;
+    /// Messages with settlements that came through RabbitMQ.
+    bridge_outcomes: Counter = "truc_bridge_outcomes_total", "count", NONE;
+    /// Receipts that the broker has confirmed for agencies attached by AMQP, repeats counted.
+    bridge_receipts: Counter = "truc_bridge_receipts_total", "count", NONE;
+    /// Deliveries an agency's queue gave back: rejected without an outcome, or handed out too often.
+    bridge_dead_lettered: Counter = "truc_bridge_dead_lettered_total", "count", NONE;
+    /// Leases renewed of deliveries that wait in agencies' queues.
+    bridge_renewals: Counter = "truc_bridge_renewals_total", "count", NONE;
+    /// Refusals an agency's full queue of receipts did not take; nothing was promised.
+    bridge_answers_lost: Counter = "truc_bridge_answers_lost_total", "count", NONE;
+    /// Messages parked, by the cause.
+    bridge_parked: Family<Counter, ParkCause> = "truc_bridge_parked_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.
     handshakes: Family<Counter, HandshakeResult> = "truc_handshakes_total", "count", NONE;
+    /// Messages published to RabbitMQ, each attempt counted.
+    broker_published: Counter = "truc_broker_published_total", "count", NONE;
+    /// Messages RabbitMQ confirmed: they are in a queue.
+    broker_confirmed: Counter = "truc_broker_confirmed_total", "count", NONE;
+    /// Messages RabbitMQ returned, because no queue was bound.
+    broker_returned: Counter = "truc_broker_returned_total", "count", NONE;
+    /// Messages RabbitMQ refused to take: the queue is full, or it cannot have such a message.
+    broker_nacked: Counter = "truc_broker_nacked_total", "count", NONE;
+    /// Messages whose confirm never came; those are published again.
+    broker_unconfirmed: Counter = "truc_broker_unconfirmed_total", "count", NONE;
+    /// Messages taken from queues of RabbitMQ.
+    broker_delivered: Counter = "truc_broker_delivered_total", "count", NONE;
+    /// Messages among these that had been handed over before.
+    broker_redelivered: Counter = "truc_broker_redelivered_total", "count", NONE;
+    /// Messages acknowledged to RabbitMQ.
+    broker_acked: Counter = "truc_broker_acked_total", "count", NONE;
+    /// Messages that could not be understood, put into the queue of parked messages.
+    broker_parked: Counter = "truc_broker_parked_total", "count", NONE;
+    /// Messages RabbitMQ gave up and put into the queue of dead ones.
+    broker_dead: Counter = "truc_broker_dead_total", "count", NONE;
+    /// Connections to RabbitMQ made again after one was lost.
+    broker_reconnects: Counter = "truc_broker_reconnects_total", "count", NONE;
+    /// Connections to RabbitMQ that are up.
+    broker_connected: Gauge = "truc_broker_connected", "count", NONE;
+    /// Time for which RabbitMQ has refused to take messages since the start, all together.
+    broker_blocked_seconds: Gauge = "truc_broker_blocked_seconds", "seconds", NONE;
+    /// Ready deliveries this node has seen and RabbitMQ has not confirmed; what waits in the ledger alone counts when it is read.
+    broker_backlog: Gauge = "truc_broker_backlog", "count", NONE;
     /// Always 1; the label tells the version of the program.
     build_info: Family<Gauge, Version> = "truc_build_info", "count", NONE;
 }

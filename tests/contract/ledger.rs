@@ -23,6 +23,7 @@ mod mailbox;
 mod model;
 mod order;
 mod outbox;
+pub mod postgres;
 mod queues;
 mod random;
 mod reading;
@@ -194,4 +195,5 @@ macro_rules! stamp {
 
 stamp! {
     on_sqlite: crate::ledger::sqlite::Sqlite;
+    on_postgres: crate::ledger::postgres::Postgres;
 }
