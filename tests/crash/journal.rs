@@ -147,9 +147,12 @@ pub struct Failures {
     counts: BTreeMap<String, usize>,
     /// Since when a client has not had an answer.
     since: HashMap<String, Instant>,
-    /// The longest time a client went without an answer, and which.
-    longest: (Duration, String),
+    /// The longest time each client went without an answer.
+    longest: BTreeMap<String, Duration>,
 }
+
+/// Clients told of that went longest without an answer.
+const TOLD: usize = 4;
 
 impl Failures {
     /// How many calls failed for this reason.
@@ -159,15 +162,20 @@ impl Failures {
 
     /// The longest time a client went without an answer.
     pub fn longest(&self) -> Duration {
-        self.longest.0
+        self.longest.values().max().copied().unwrap_or_default()
     }
 }
 
 impl fmt::Display for Failures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all: usize = self.counts.values().sum();
-        let (longest, who) = (self.longest.0.as_secs_f64(), &self.longest.1);
-        write!(f, "{all} calls failed: {:?}; longest without an answer: {longest:.2} s, {who}", self.counts)
+        write!(f, "{all} calls failed: {:?}; longest without an answer:", self.counts)?;
+        let mut longest: Vec<_> = self.longest.iter().collect();
+        longest.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+        for (client, time) in longest.into_iter().take(TOLD) {
+            write!(f, " {client} {:.1} s", time.as_secs_f64())?;
+        }
+        Ok(())
     }
 }
 
@@ -233,9 +241,8 @@ impl Journal {
     pub fn answered(&self, client: &str) {
         let failures = &mut self.book.lock().unwrap().failures;
         let Some(since) = failures.since.remove(client) else { return };
-        if since.elapsed() > failures.longest.0 {
-            failures.longest = (since.elapsed(), client.to_owned());
-        }
+        let longest = failures.longest.entry(client.to_owned()).or_default();
+        *longest = since.elapsed().max(*longest);
     }
 
     /// The calls that failed as they may.
