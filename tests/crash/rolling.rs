@@ -14,6 +14,7 @@ use crate::trial::{Trial, blocking, feed};
 use crate::{SEED, TURN, end, say, setting};
 
 const TIMES_ROUND: usize = 3;
+const DOCUMENTS_PER_S: usize = 200;
 /// Load between two restarts.
 const BETWEEN: Duration = Duration::from_millis(1_500);
 /// The longest a client may go without an answer.
@@ -32,10 +33,9 @@ async fn a_rolling_restart_fails_no_call_that_a_retry_does_not_cure() {
     let started = Instant::now();
     let town = Town::work(&trial, manners, &mut rng);
     let (load, over) = (Arc::clone(&town.load), CancellationToken::new());
-    let documents_per_tick = 1;
     let feeding = tokio::spawn({
         let over = over.clone();
-        async move { feed(&load, documents_per_tick, &over).await }
+        async move { feed(&load, DOCUMENTS_PER_S, &over).await }
     });
     let mut drains = Vec::new();
     for _ in 0..TIMES_ROUND {

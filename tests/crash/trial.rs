@@ -18,7 +18,7 @@ use crate::town::Town;
 
 /// Documents that may wait for a sender.
 const DOCUMENTS_WAITING_MAX: usize = 96;
-const TICK: Duration = Duration::from_millis(5);
+const TICKS_PER_S: usize = 100;
 
 /// A set-up whose parts are killed again and again.
 pub struct Trial {
@@ -40,8 +40,8 @@ pub struct Plan {
     /// ... and PostgreSQL this often.
     pub postgres_deaths: usize,
     pub postgres: Span,
-    /// New documents every 5 ms.
-    pub documents_per_tick: usize,
+    /// New documents, as far as the senders keep up.
+    pub documents_per_s: usize,
 }
 
 /// Those who have not died often enough yet.
@@ -116,7 +116,7 @@ impl Trial {
             join_all(fates).await;
             over.cancel();
         };
-        tokio::join!(all, feed(&town.load, plan.documents_per_tick, &over));
+        tokio::join!(all, feed(&town.load, plan.documents_per_s, &over));
     }
 
     /// Stops the gateways in good order; gives their exit codes.
@@ -183,12 +183,13 @@ where
 }
 
 /// Lets documents be sent until it is over.
-pub async fn feed(load: &Semaphore, documents_per_tick: usize, over: &CancellationToken) {
+pub async fn feed(load: &Semaphore, documents_per_s: usize, over: &CancellationToken) {
+    let tick = Duration::from_secs(1) / TICKS_PER_S as u32;
     while !over.is_cancelled() {
         if load.available_permits() < DOCUMENTS_WAITING_MAX {
-            load.add_permits(documents_per_tick);
+            load.add_permits(documents_per_s / TICKS_PER_S);
         }
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(tick).await;
     }
 }
 
