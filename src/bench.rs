@@ -2,8 +2,10 @@
 //! raw RabbitMQ in the same run. Clients are processes of their own; each measurement is one [`round`].
 
 mod amqp;
+mod backing;
 mod client;
 mod clients;
+mod deployment;
 mod desk;
 mod documents;
 mod error;
@@ -12,16 +14,20 @@ mod faults;
 mod gateway;
 mod latency;
 mod machine;
+mod mailboxes;
 mod meter;
 pub mod options;
 mod pace;
 mod part;
 pub mod plan;
+mod postgres;
 mod process;
 mod received;
 mod report;
+mod roll;
 mod round;
 mod sent;
+mod set_up;
 mod stalled;
 mod verdict;
 mod waiting;
@@ -31,6 +37,7 @@ pub use clients::COMMAND as CLIENT_COMMAND;
 pub use error::Error;
 pub use options::{Load, Options, Subject};
 pub use report::Report;
+pub use set_up::SetUp;
 
 /// Measures.
 pub async fn run(options: &Options) -> Result<Report, Error> {
@@ -39,5 +46,8 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
         Subject::Exchange => Ok(Report::Exchange(Box::new(exchange::measure(options).await?))),
         Subject::Waiting(waiting) => Ok(Report::Waiting(Box::new(waiting::measure(options, waiting).await?))),
         Subject::Stalled(stalled) => Ok(Report::Stalled(Box::new(stalled::measure(options, stalled).await?))),
+        Subject::Mailboxes(mailboxes) => {
+            Ok(Report::Mailboxes(Box::new(mailboxes::measure(options, mailboxes).await?)))
+        }
     }
 }

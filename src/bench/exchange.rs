@@ -4,7 +4,7 @@ use super::error::Error;
 use super::gateway::Site;
 use super::options::{Load, Options};
 use super::plan::Door;
-use super::report::{ExchangeReport, Setup};
+use super::report::{ExchangeReport, Conditions};
 use super::round::{Cast, Round};
 use crate::domain::organ_id::OrganId;
 use crate::identity::{self, Role};
@@ -12,7 +12,7 @@ use crate::identity::{self, Role};
 /// Measures gateway, baseline, gateway, baseline, ... so that what else the machine does falls on both.
 pub async fn measure(options: &Options) -> Result<ExchangeReport, Error> {
     let Load { organs, window, .. } = options.load;
-    let setup = Setup::of(options)?;
+    let conditions = Conditions::of(options)?;
     let site = match &options.given {
         Some(_) => None,
         None => Some(Site::build(&options.data, organs, window, 0)?),
@@ -30,7 +30,7 @@ pub async fn measure(options: &Options) -> Result<ExchangeReport, Error> {
             baseline.push(cast.baseline(url, &format!("{number}. RabbitMQ")).await?);
         }
     }
-    Ok(ExchangeReport::of(setup, site.is_some(), &rounds, &baseline))
+    Ok(ExchangeReport::of(conditions, site.is_some(), &rounds, &baseline))
 }
 
 /// A round at the gateway that was given, or at a new one on an empty ledger.

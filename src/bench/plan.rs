@@ -32,6 +32,8 @@ pub struct Plan {
 pub enum Part {
     /// Submit, collect, settle, and watch receipts. A document has ended when its sender has seen the delivered receipt.
     Exchange(Door),
+    /// The same, and each organ collects for those below it on its own connection.
+    OnBehalf(Door),
     /// Submit only. A document has ended when it is accepted.
     Fill(Door),
     /// Collect and never settle, but for the organ `slow`, which settles one delivery after the other with a pause.
@@ -53,10 +55,17 @@ pub enum Part {
 /// A gateway and the certificates to enter it with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Door {
-    /// `https://host:port`.
-    pub endpoint: String,
+    /// `https://host:port` of each node. At least one.
+    pub endpoints: Vec<String>,
     /// The folder of `ca.crt` and each organ's `ID.crt` and `ID.key`.
     pub pki: PathBuf,
+}
+
+impl Door {
+    /// The node an organ enters by: organs are dealt out among the nodes.
+    pub fn endpoint(&self, organ: usize) -> &str {
+        &self.endpoints[organ % self.endpoints.len()]
+    }
 }
 
 /// What a client process is told later.

@@ -28,7 +28,7 @@ pub enum Report {
 
 /// What was measured, on what.
 #[derive(Clone, Debug, Serialize)]
-pub struct Setup {
+pub struct Conditions {
     version: &'static str,
     machine: Machine,
     organs: usize,
@@ -46,7 +46,7 @@ pub struct Setup {
 #[derive(Debug, Serialize)]
 pub struct ExchangeReport {
     #[serde(flatten)]
-    setup: Setup,
+    conditions: Conditions,
     tls: bool,
     throughput_per_s: f64,
     baseline_per_s: Option<f64>,
@@ -70,7 +70,7 @@ pub struct ExchangeReport {
 #[derive(Debug, Serialize)]
 pub struct WaitingReport {
     #[serde(flatten)]
-    pub(super) setup: Setup,
+    pub(super) conditions: Conditions,
     pub(super) waiting: u64,
     pub(super) fill_per_s: f64,
     pub(super) rss_before_mb: f64,
@@ -93,7 +93,7 @@ pub struct WaitingReport {
 #[derive(Debug, Serialize)]
 pub struct StalledReport {
     #[serde(flatten)]
-    pub(super) setup: Setup,
+    pub(super) conditions: Conditions,
     pub(super) stalled: usize,
     pub(super) throughput_per_s: f64,
     pub(super) free_per_s: f64,
@@ -117,7 +117,7 @@ impl Report {
     }
 }
 
-impl Setup {
+impl Conditions {
     /// Looks at the machine and at what is asked for.
     pub fn of(options: &Options) -> Result<Self, Error> {
         let Load { organs, amount, rate_per_s, size, window, clients, seed } = options.load;
@@ -144,7 +144,7 @@ impl Setup {
 
 impl ExchangeReport {
     /// Sums up. `own` says that the gateway was started here, so that its process could be watched.
-    pub fn of(setup: Setup, own: bool, rounds: &[Round], baseline: &[Round]) -> Self {
+    pub fn of(conditions: Conditions, own: bool, rounds: &[Round], baseline: &[Round]) -> Self {
         let throughput_per_s = median(per_s(rounds));
         let measured = !baseline.is_empty();
         let baseline_per_s = measured.then(|| median(per_s(baseline)));
@@ -154,7 +154,7 @@ impl ExchangeReport {
         let peak = rounds.iter().map(|round| round.gateway_rss_peak_bytes).max().unwrap_or_default();
         let (checks, baseline_checks) = (checked(rounds), checked(baseline));
         Self {
-            setup,
+            conditions,
             tls: true,
             throughput_per_s,
             baseline_per_s,

@@ -4,7 +4,7 @@ use super::error::Error;
 use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
-use super::report::{Setup, WaitingReport, per_s};
+use super::report::{Conditions, WaitingReport, per_s};
 use super::round::Cast;
 use super::verdict::Verdict;
 
@@ -12,7 +12,7 @@ use super::verdict::Verdict;
 /// that of an empty gateway, in turn.
 pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, Error> {
     let Load { organs, window, .. } = options.load;
-    let setup = Setup::of(options)?;
+    let conditions = Conditions::of(options)?;
     let absent = 2 * organs;
     let site = Site::build(&options.data, absent + 1, window, 2 * waiting)?;
     let cast = Cast { load: &options.load, organs: &site.organs };
@@ -40,7 +40,7 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
     let others = std::iter::once(&fill).chain(&with).chain(&without);
     let verdict = others.fold(warm.verdict, |all: Verdict, round| all.and(&round.verdict));
     Ok(WaitingReport {
-        setup,
+        conditions,
         waiting,
         fill_per_s: fill.throughput_per_s(),
         rss_before_mb: mib(before.rss_bytes),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use comfy_table::{Table, presets};
 
-use super::{ExchangeReport, Report, Setup, StalledReport, WaitingReport};
+use super::{ExchangeReport, Report, Conditions, StalledReport, WaitingReport};
 use crate::bench::latency::Percentiles;
 use crate::bench::verdict::Verdict;
 
@@ -12,12 +12,12 @@ type Rows = Vec<(String, String)>;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (setup, rows) = match self {
-            Self::Exchange(report) => (&report.setup, report.rows()),
-            Self::Waiting(report) => (&report.setup, report.rows()),
-            Self::Stalled(report) => (&report.setup, report.rows()),
+        let (conditions, rows) = match self {
+            Self::Exchange(report) => (&report.conditions, report.rows()),
+            Self::Waiting(report) => (&report.conditions, report.rows()),
+            Self::Stalled(report) => (&report.conditions, report.rows()),
         };
-        writeln!(f, "{}", table(&setup.rows()))?;
+        writeln!(f, "{}", table(&conditions.rows()))?;
         write!(f, "{}", table(&rows))
     }
 }
@@ -31,7 +31,7 @@ fn table(rows: &Rows) -> Table {
     table
 }
 
-impl Setup {
+impl Conditions {
     fn rows(&self) -> Rows {
         let machine = &self.machine;
         let amount = match (self.documents, self.seconds) {
