@@ -1,6 +1,7 @@
 //! The configuration: `config/truc.default.toml`, overridden by a file, overridden by the environment. The only place that reads
 //! the environment.
 
+pub mod broker;
 mod check;
 pub mod delivery;
 pub mod directory;
@@ -12,6 +13,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod ops;
+pub mod rabbitmq;
 pub mod tls;
 
 use std::fmt;
@@ -42,6 +44,10 @@ pub struct Config {
     pub tls: tls::Tls,
     /// The durable store.
     pub ledger: ledger::Ledger,
+    /// What brings deliveries to those who serve mailboxes.
+    pub broker: broker::Broker,
+    /// The broker outside the gateway.
+    pub rabbitmq: rabbitmq::RabbitMq,
     /// Retries and expiry.
     pub delivery: delivery::Delivery,
     /// What one organ or one request may take up.
@@ -88,6 +94,8 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
+        self.broker.check(&self.ledger)?;
+        self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.limits.check()?;
         self.directory.check()?;

@@ -9,11 +9,23 @@ use super::check::{self, Flaw};
 /// Smallest bound on bytes that still lets small messages share a commit or a window.
 const BYTES_BOUND_MIN: usize = 65_536;
 
-/// The SQLite ledger.
+/// In what the ledger is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// A file of this node.
+    Sqlite,
+    /// A database that nodes share, reached as `[postgres]` says.
+    Postgres,
+}
+
+/// The ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ledger {
-    /// The database file.
+    /// In what it is kept.
+    pub store: Store,
+    /// The database file, for SQLite.
     pub path: PathBuf,
     /// Changes in one transaction.
     pub commit_batch_max: usize,
