@@ -11,6 +11,7 @@ pub mod client;
 mod error;
 mod files;
 mod live;
+pub mod outgoing;
 mod peer;
 pub mod pki;
 pub mod tls;

@@ -107,6 +107,34 @@ table! {
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.
     handshakes: Family<Counter, HandshakeResult> = "truc_handshakes_total", "count", NONE;
+    /// Messages published to RabbitMQ, each attempt counted.
+    broker_published: Counter = "truc_broker_published_total", "count", NONE;
+    /// Messages RabbitMQ confirmed: they are in a queue.
+    broker_confirmed: Counter = "truc_broker_confirmed_total", "count", NONE;
+    /// Messages RabbitMQ returned, because no queue was bound.
+    broker_returned: Counter = "truc_broker_returned_total", "count", NONE;
+    /// Messages RabbitMQ refused to take: the queue is full, or it cannot have such a message.
+    broker_nacked: Counter = "truc_broker_nacked_total", "count", NONE;
+    /// Messages whose confirm never came; those are published again.
+    broker_unconfirmed: Counter = "truc_broker_unconfirmed_total", "count", NONE;
+    /// Messages taken from queues of RabbitMQ.
+    broker_delivered: Counter = "truc_broker_delivered_total", "count", NONE;
+    /// Messages among these that had been handed over before.
+    broker_redelivered: Counter = "truc_broker_redelivered_total", "count", NONE;
+    /// Messages acknowledged to RabbitMQ.
+    broker_acked: Counter = "truc_broker_acked_total", "count", NONE;
+    /// Messages that could not be understood, put into the queue of parked messages.
+    broker_parked: Counter = "truc_broker_parked_total", "count", NONE;
+    /// Messages RabbitMQ gave up and put into the queue of dead ones.
+    broker_dead: Counter = "truc_broker_dead_total", "count", NONE;
+    /// Connections to RabbitMQ made again after one was lost.
+    broker_reconnects: Counter = "truc_broker_reconnects_total", "count", NONE;
+    /// Connections to RabbitMQ that are up.
+    broker_connected: Gauge = "truc_broker_connected", "count", NONE;
+    /// Time for which RabbitMQ has refused to take messages since the start, all together.
+    broker_blocked_seconds: Gauge = "truc_broker_blocked_seconds", "seconds", NONE;
+    /// Ready deliveries this node has seen and RabbitMQ has not confirmed; what waits in the ledger alone counts when it is read.
+    broker_backlog: Gauge = "truc_broker_backlog", "count", NONE;
     /// Always 1; the label tells the version of the program.
     build_info: Family<Gauge, Version> = "truc_build_info", "count", NONE;
 }

@@ -1,0 +1,108 @@
+//! What exchanges and queues are called.
+
+use crate::domain::message::Lane;
+use crate::domain::organ_id::OrganId;
+
+/// The names. All of them begin with a prefix, so that several gateways can share a virtual host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    prefix: String,
+}
+
+impl Default for Names {
+    /// Names that begin with `truc.`.
+    fn default() -> Self {
+        Self::with_prefix("truc.")
+    }
+}
+
+impl Names {
+    /// The routing key of submissions in [`Names::submissions`].
+    pub const SUBMIT: &'static str = "submit";
+    /// The routing key of outcomes in [`Names::submissions`].
+    pub const SETTLE: &'static str = "settle";
+
+    /// Names that begin like this; at most 32 bytes.
+    pub fn with_prefix(prefix: &str) -> Self {
+        Self { prefix: prefix.chars().take(32).collect() }
+    }
+
+    fn name(&self, rest: &str) -> String {
+        format!("{}{rest}", self.prefix)
+    }
+
+    /// The exchange agencies publish to, and the queue of what they submit.
+    pub fn submissions(&self) -> String {
+        self.name("submissions")
+    }
+
+    /// The queue of what agencies say of their deliveries.
+    pub fn outcomes(&self) -> String {
+        self.name("outcomes")
+    }
+
+    /// The exchange deliveries go through to their mailboxes.
+    pub fn deliveries(&self) -> String {
+        self.name("deliveries")
+    }
+
+    /// The exchange receipts go through to their senders.
+    pub fn receipts(&self) -> String {
+        self.name("receipts")
+    }
+
+    /// The queue of an organ's receipts.
+    pub fn receipts_of(&self, organ: &OrganId) -> String {
+        self.name(&format!("receipts.{organ}"))
+    }
+
+    /// The exchange and the queue of what RabbitMQ gave up.
+    pub fn dead(&self) -> String {
+        self.name("dead")
+    }
+
+    /// The queue of messages nobody understands.
+    pub fn parked(&self) -> String {
+        self.name("parked")
+    }
+
+    /// The queue of one lane of an organ's mailbox.
+    pub fn mailbox(&self, organ: &OrganId, lane: Lane) -> String {
+        match lane {
+            Lane::Urgent => self.name(&format!("mailbox.{organ}.urgent")),
+            Lane::Normal => self.name(&format!("mailbox.{organ}")),
+        }
+    }
+
+    /// Whose mailbox a queue is, and which lane of it. None for other queues.
+    pub fn mailbox_of(&self, queue: &str) -> Option<(OrganId, Lane)> {
+        let rest = queue.strip_prefix(&self.prefix)?.strip_prefix("mailbox.")?;
+        let (organ, lane) = match rest.strip_suffix(".urgent") {
+            Some(organ) => (organ, Lane::Urgent),
+            None => (rest, Lane::Normal),
+        };
+        Some((OrganId::parse(organ).ok()?, lane))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mailbox_is_known_by_its_name() {
+        let names = Names::default();
+        for id in ["H49", "H49.12", "000.00.12.H49"] {
+            let Ok(organ) = OrganId::parse(id) else { continue };
+            for lane in Lane::ALL {
+                let queue = names.mailbox(&organ, lane);
+                assert_eq!(names.mailbox_of(&queue), Some((organ.clone(), lane)), "{queue}");
+            }
+        }
+        let h49 = OrganId::parse("H49").unwrap();
+        assert_eq!(names.mailbox(&h49, Lane::Urgent), "truc.mailbox.H49.urgent");
+        for other in ["truc.dead", "mailbox.H49", "other.mailbox.H49", "truc.mailbox.", ""] {
+            assert_eq!(names.mailbox_of(other), None, "{other}");
+        }
+    }
+}

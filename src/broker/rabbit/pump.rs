@@ -1,0 +1,306 @@
+//! Fills the shelf of one mailbox from its two queues, as long as somebody serves it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{OptionFuture, join_all};
+use futures_util::{FutureExt, StreamExt};
+use lapin::Consumer;
+use lapin::message::{BasicGetMessage, Delivery};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicGetOptions};
+use lapin::types::FieldTable;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::acks::SharedChannel;
+use super::mailbox::{Look, Mailbox};
+use super::parking::Origin;
+use super::{Core, dead, pointer};
+use crate::amqp::refusal;
+use crate::domain::message::Lane;
+
+/// How long a mailbox stays at hand after its last consumer left, for the next call of a system that polls.
+const LINGER: Duration = Duration::from_secs(1);
+/// The wait before the mailbox is tried again.
+const AGAIN_DELAY: Duration = Duration::from_millis(250);
+
+/// Works until the mailbox is closed, or told to stop.
+pub(super) async fn run(
+    core: Arc<Core>,
+    mailbox: Arc<Mailbox>,
+    looks: mpsc::Receiver<Look>,
+    stop: CancellationToken,
+) {
+    let mut pump = Pump { core, mailbox, looks, unanswered: None, subscribed: false };
+    loop {
+        let over = tokio::select! {
+            () = stop.cancelled() => return,
+            over = pump.serve() => over,
+        };
+        match over {
+            Ok(()) => return,
+            Err(why) => {
+                tracing::debug!(organ = %pump.mailbox.organ, why, "a mailbox is taken up again");
+            }
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(AGAIN_DELAY) => {}
+        }
+    }
+}
+
+struct Pump {
+    core: Arc<Core>,
+    mailbox: Arc<Mailbox>,
+    looks: mpsc::Receiver<Look>,
+    // A look that RabbitMQ has not answered.
+    unanswered: Option<Look>,
+    // Somebody waits, or did: the queues are to be subscribed to.
+    subscribed: bool,
+}
+
+/// What a mailbox takes from.
+struct Source {
+    channel: Arc<SharedChannel>,
+    // In the order of the lanes.
+    consumers: Option<[Consumer; 2]>,
+}
+
+impl Source {
+    /// The next message of a subscription.
+    async fn next(&mut self) -> (Lane, Option<lapin::Result<Delivery>>) {
+        let Some([urgent, normal]) = &mut self.consumers else { return std::future::pending().await };
+        tokio::select! {
+            biased;
+            delivery = urgent.next() => (Lane::Urgent, delivery),
+            delivery = normal.next() => (Lane::Normal, delivery),
+        }
+    }
+
+    /// What is there already.
+    fn next_now(&mut self) -> Option<(Lane, lapin::Result<Delivery>)> {
+        match self.next().now_or_never() {
+            Some((lane, Some(delivery))) => Some((lane, delivery)),
+            Some((_, None)) | None => None,
+        }
+    }
+}
+
+impl Pump {
+    /// Serves on one channel. Ends well only when the mailbox is closed.
+    async fn serve(&mut self) -> Result<(), String> {
+        let (core, mailbox) = (Arc::clone(&self.core), Arc::clone(&self.mailbox));
+        let opened = tokio::select! {
+            opened = core.pool.channel() => opened,
+            () = mailbox.left.notified() => return self.closed_or_again(),
+        };
+        let (epoch, channel) = opened.map_err(|lost| lost.to_string())?;
+        core.declare_mailbox(&mailbox.organ, epoch).await.map_err(|error| error.to_string())?;
+        mailbox.shelf().forget_lost();
+        let mut source = Source { channel, consumers: None };
+        if self.subscribed {
+            self.subscribe(&mut source).await?;
+        }
+        if let Some(look) = self.unanswered.take() {
+            self.look(&mut source, look).await?;
+        }
+        let mut close_at: Option<Instant> = (mailbox.consumers() == 0).then(|| Instant::now() + LINGER);
+        loop {
+            let closing = OptionFuture::from(close_at.map(tokio::time::sleep_until));
+            tokio::select! {
+                (lane, delivery) = source.next() => self.arrived(&mut source, lane, delivery)?,
+                Some(look) = self.looks.recv() => self.look(&mut source, look).await?,
+                () = mailbox.wanted.notified(), if !self.subscribed => {
+                    self.subscribed = true;
+                    self.subscribe(&mut source).await?;
+                }
+                () = mailbox.left.notified() => close_at = Some(Instant::now() + LINGER),
+                Some(()) = closing => {
+                    close_at = None;
+                    if core.served.close(&mailbox) {
+                        self.let_go(source).await;
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn closed_or_again(&self) -> Result<(), String> {
+        match self.core.served.close(&self.mailbox) {
+            true => Ok(()),
+            false => Err("somebody has come".to_owned()),
+        }
+    }
+
+    /// Subscribes to both lanes, the urgent one first and until what it has is here.
+    async fn subscribe(&self, source: &mut Source) -> Result<(), String> {
+        let limit = self.core.options.connection.connect_timeout;
+        let subscribing = tokio::time::timeout(limit, async {
+            let urgent = self.consume(source, Lane::Urgent).await?;
+            // RabbitMQ answers this after what it had for the subscription.
+            self.get(source, Lane::Urgent).await?;
+            let normal = self.consume(source, Lane::Normal).await?;
+            Ok::<_, String>([urgent, normal])
+        });
+        let consumers = subscribing.await.map_err(|_| "no answer in time".to_owned())??;
+        source.consumers = Some(consumers);
+        self.drain(source)
+    }
+
+    async fn consume(&self, source: &Source, lane: Lane) -> Result<Consumer, String> {
+        let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, lane);
+        let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
+        let subscribed = source.channel.channel.basic_consume(queue.into(), "".into(), options, none).await;
+        subscribed.map_err(|error| self.trouble(&error))
+    }
+
+    /// Takes one message past any subscription. Gives how many there are left, or None when there was none.
+    async fn get(&self, source: &Source, lane: Lane) -> Result<Option<u32>, String> {
+        let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, lane);
+        let got = source.channel.channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+        let got = got.map_err(|error| self.trouble(&error))?;
+        Ok(got.map(|BasicGetMessage { delivery, message_count }| {
+            self.shelve(source, lane, delivery);
+            message_count
+        }))
+    }
+
+    fn trouble(&self, error: &lapin::Error) -> String {
+        if refusal(error).is_some() {
+            // It may have been deleted.
+            self.core.declarations.forget(&self.mailbox.organ);
+        }
+        error.to_string()
+    }
+
+    /// A subscription has something; whatever else is there comes along.
+    fn arrived(
+        &self,
+        source: &mut Source,
+        lane: Lane,
+        delivery: Option<lapin::Result<Delivery>>,
+    ) -> Result<(), String> {
+        let Some(delivery) = delivery else {
+            self.core.declarations.forget(&self.mailbox.organ);
+            return Err("RabbitMQ ended the subscription".to_owned());
+        };
+        self.shelve(source, lane, delivery.map_err(|error| self.trouble(&error))?);
+        self.drain(source)
+    }
+
+    fn drain(&self, source: &mut Source) -> Result<(), String> {
+        let mut drained = Ok(());
+        while let Some((lane, delivery)) = source.next_now() {
+            match delivery {
+                Ok(delivery) => self.shelve(source, lane, delivery),
+                Err(error) => drained = Err(self.trouble(&error)),
+            }
+        }
+        self.mailbox.something.notify_one();
+        drained
+    }
+
+    /// Brings in what RabbitMQ has, up to the limit, and says so.
+    async fn look(&mut self, source: &mut Source, look: Look) -> Result<(), String> {
+        if look.done.is_closed() {
+            return Ok(());
+        }
+        let limit = look.limit.min(usize::from(self.core.options.prefetch));
+        let looking = tokio::time::timeout(self.core.options.connection.connect_timeout, async {
+            match source.consumers.is_some() {
+                // The subscription brings it; this only waits until it has.
+                true => {
+                    for lane in Lane::ALL {
+                        self.get(source, lane).await?;
+                    }
+                    Ok(())
+                }
+                false => self.get_many(source, limit).await,
+            }
+        });
+        let looked = looking.await.map_err(|_| "no answer in time".to_owned()).flatten();
+        match looked.and_then(|()| self.drain(source)) {
+            Ok(()) => {
+                // Whoever looked may have given up.
+                let _gone = look.done.send(());
+                Ok(())
+            }
+            Err(why) => {
+                self.unanswered = Some(look);
+                Err(why)
+            }
+        }
+    }
+
+    async fn get_many(&self, source: &Source, limit: usize) -> Result<(), String> {
+        let mut left = limit;
+        for lane in Lane::ALL {
+            if left == 0 {
+                break;
+            }
+            let Some(there) = self.get(source, lane).await? else { continue };
+            left -= 1;
+            let more = left.min(usize::try_from(there).unwrap_or(usize::MAX));
+            for got in join_all((0..more).map(|_| self.get(source, lane))).await {
+                left -= usize::from(got?.is_some());
+            }
+        }
+        Ok(())
+    }
+
+    fn shelve(&self, source: &Source, lane: Lane, delivery: Delivery) {
+        self.core.metrics.broker_delivered.increment(1);
+        self.core.metrics.broker_redelivered.increment(u64::from(delivery.redelivered));
+        let tag = source.channel.tag(delivery.delivery_tag);
+        match pointer::unpack(&delivery.properties, &delivery.data) {
+            Some(ready) => self.mailbox.shelf().arrive(lane, ready, tag),
+            None => self.strange(lane, delivery, Origin::Shared(tag)),
+        }
+    }
+
+    /// No pointer: the packer may know it, or it is parked. Nothing waits for that.
+    fn strange(&self, lane: Lane, delivery: Delivery, origin: Origin) {
+        let (core, organ) = (Arc::clone(&self.core), self.mailbox.organ.clone());
+        let stop = core.tasks.stop_token();
+        let judged = Arc::clone(&core);
+        let judging = async move {
+            let known = match dead::delivery_of(&delivery) {
+                Some(id) => core.packer.came_back(&organ, id, &delivery.properties).await,
+                None => Ok(false),
+            };
+            match known {
+                Ok(true) => origin.ack(&core.metrics).await,
+                Ok(false) => {
+                    let queue = core.options.topology.names.mailbox(&organ, lane);
+                    core.parking.park(&queue, "no pointer", delivery.properties, delivery.data, origin);
+                }
+                Err(_) => {
+                    tokio::time::sleep(AGAIN_DELAY).await;
+                    origin.requeue().await;
+                }
+            }
+        };
+        judged.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = judging => {}
+            }
+        });
+    }
+
+    /// Ends the subscriptions and gives back what nobody took.
+    async fn let_go(&self, mut source: Source) {
+        let limit = self.core.options.connection.connect_timeout;
+        for consumer in source.consumers.iter().flatten() {
+            let options = BasicCancelOptions::default();
+            let cancelling = source.channel.channel.basic_cancel(consumer.tag(), options);
+            // A channel that does not answer is lost, and gives back everything by itself.
+            let _lost = tokio::time::timeout(limit, cancelling).await;
+        }
+        let _lost = self.drain(&mut source).is_err();
+        self.mailbox.shelf().requeue();
+    }
+}
