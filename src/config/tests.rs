@@ -114,7 +114,7 @@ fn an_unknown_key_names_the_one_that_was_meant() {
         ("ttl = \"1d\"", "ttl", 1, Some("delivery.ttl")),
         ("retry_jiter = 1", "retry_jiter", 1, Some("delivery.retry_jitter")),
         ("# first\n[leger]\npath = \"x\"", "leger", 2, Some("ledger")),
-        ("[broker]\nkind = \"rabbit\"", "broker", 1, None),
+        ("[postbox]\nkind = \"rabbit\"", "postbox", 1, None),
     ] {
         let error = load(text).unwrap_err();
         let Error::UnknownKey { origin: Origin::File { line: at, .. }, key: found, nearest: hint } = &error
@@ -129,6 +129,30 @@ fn an_unknown_key_names_the_one_that_was_meant() {
         "environment variable TRUC__DELIVERY__TTTL: there is no key `delivery.tttl`; did you mean `delivery.ttl`?"
     );
     assert_eq!(load_env(&[("TRUC__DELIVERY", "1d")]).unwrap_err().key(), Some("delivery"));
+}
+
+#[test]
+fn set_ups_that_cannot_work_are_refused() {
+    for (text, key, words) in [
+        ("[ledger]\nstore = \"postgres\"", "broker.kind", "embedded brokers"),
+        ("[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\nuris = []", "rabbitmq.uris", "no node"),
+        ("[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\nuris = [\"amqps://mq:5671\"]", "rabbitmq.ca", "amqps"),
+        ("[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\ncert = \"x.pem\"", "rabbitmq.cert", "go together"),
+        (
+            "[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\nname_prefix = \"Trục\"",
+            "rabbitmq.name_prefix",
+            "queue",
+        ),
+        (
+            "[broker]\nkind = \"rabbitmq\"\n[rabbitmq]\nmailbox_length_max = 5",
+            "rabbitmq.mailbox_length_max",
+            "2000000",
+        ),
+    ] {
+        let error = load(text).unwrap_err();
+        assert_eq!(error.key(), Some(key), "{text}: {error}");
+        assert!(error.to_string().contains(words), "{text}: {error}");
+    }
 }
 
 #[test]
