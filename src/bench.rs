@@ -32,12 +32,26 @@ mod stalled;
 mod verdict;
 mod waiting;
 
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
 pub use client::run as run_client;
 pub use clients::COMMAND as CLIENT_COMMAND;
 pub use error::Error;
 pub use options::{Load, Options, Subject};
 pub use report::Report;
 pub use set_up::SetUp;
+
+/// Puts a secret into a file of a folder that nobody else can read.
+fn secret(folder: &Path, name: &str, text: &str) -> Result<PathBuf, Error> {
+    let path = folder.join(name);
+    let opened = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(Error::system(path.display()))?;
+    Ok(path)
+}
 
 /// Measures.
 pub async fn run(options: &Options) -> Result<Report, Error> {

@@ -156,7 +156,9 @@ mod tests {
         let documents = documents((0..23).collect());
         let routes = documents.routes(5).into_iter().enumerate();
         let mut reached: Vec<_> = routes
-            .flat_map(|(sender, route)| (0..share(23, sender, 5)).map(move |ordinal| route.recipient(ordinal)))
+            .flat_map(|(sender, route)| {
+                (0..share(23, sender, 5)).map(move |ordinal| route.recipient(ordinal))
+            })
             .collect();
         reached.sort_unstable();
         assert_eq!(reached, (0..23).collect::<Vec<_>>());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::documents::Documents;
 use super::latency::Latency;
 use super::received::Received;
+use super::roll::is_below;
 use super::sent::Sent;
 
 /// What a client process does; the first line it reads.
@@ -59,6 +60,15 @@ pub struct Door {
     pub endpoints: Vec<String>,
     /// The folder of `ca.crt` and each organ's `ID.crt` and `ID.key`.
     pub pki: PathBuf,
+}
+
+impl Plan {
+    /// The organs below one.
+    pub fn below(&self, organ: usize) -> impl Iterator<Item = usize> {
+        let above = &self.organs[organ];
+        let organs = self.organs.iter().enumerate();
+        organs.filter(|(_, organ)| is_below(organ, above)).map(|(number, _)| number)
+    }
 }
 
 impl Door {

@@ -5,6 +5,7 @@ use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
 use super::report::{Conditions, StalledReport, latency, per_s};
+use super::roll::Roll;
 use super::round::Cast;
 use super::verdict::Verdict;
 
@@ -12,8 +13,8 @@ use super::verdict::Verdict;
 pub async fn measure(options: &Options, stalled: usize) -> Result<StalledReport, Error> {
     let Load { organs, window, .. } = options.load;
     let conditions = Conditions::of(options)?;
-    let site = Site::build(&options.data, 2 * organs + stalled + 1, window, 0)?;
-    let cast = Cast { load: &options.load, organs: &site.organs };
+    let site = Site::build(&options.data, Roll::flat(2 * organs + stalled + 1), window, 0)?;
+    let cast = Cast { load: &options.load, organs: &site.roll.organs };
     let burden: Vec<usize> = (2 * organs..=2 * organs + stalled).collect();
     let slow = 2 * organs + stalled;
 

@@ -5,6 +5,7 @@ use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
 use super::report::{Conditions, WaitingReport, per_s};
+use super::roll::Roll;
 use super::round::Cast;
 use super::verdict::Verdict;
 
@@ -14,12 +15,12 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
     let Load { organs, window, .. } = options.load;
     let conditions = Conditions::of(options)?;
     let absent = 2 * organs;
-    let site = Site::build(&options.data, absent + 1, window, 2 * waiting)?;
-    let cast = Cast { load: &options.load, organs: &site.organs };
+    let site = Site::build(&options.data, Roll::flat(absent + 1), window, 2 * waiting)?;
+    let cast = Cast { load: &options.load, organs: &site.roll.organs };
 
     let loaded = site.start("loaded").await?;
     // Traffic first, so that caches are full and only what waits makes a difference.
-    let warm = cast.exchange(&loaded.door, Some(&loaded), "traffic before").await?;
+    let warm = cast.exchange(&loaded.door, std::slice::from_ref(&loaded), "traffic before").await?;
     let before = loaded.usage()?;
     let fill = cast.fill(&loaded.door, vec![absent], waiting, "filling").await?;
     let filled = loaded.usage()?;
