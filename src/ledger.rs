@@ -39,6 +39,8 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
 use crate::domain::time::Timestamp;
 
+mod codes;
+pub mod postgres;
 pub mod sqlite;
 
 /// The ledger's own number for a message. Rises in the order of acceptance.

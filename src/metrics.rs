@@ -99,6 +99,12 @@ table! {
     commit_failures: Counter = "truc_commit_failures_total", "count", NONE;
     /// Changes waiting for the ledger's writer.
     ledger_queue: Gauge = "truc_ledger_queue", "count", NONE;
+    /// Commits tried again: the database was busy with another node's, or the connection was lost.
+    ledger_retries: Counter = "truc_ledger_retries_total", "count", NONE;
+    /// Times the connection to the ledger's database was lost and found again.
+    ledger_reconnects: Counter = "truc_ledger_reconnects_total", "count", NONE;
+    /// Gateway nodes at work on the ledger; 0 where there can be but one.
+    ledger_nodes: Gauge = "truc_ledger_nodes", "count", NONE;
     /// Payload bytes kept in memory so that deliveries need not read them from disk.
     hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
     /// Time from a submission's arrival to its answer, accepted or not.

@@ -39,7 +39,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     ("client", &["domain", "identity", "proto"]),
     ("sandbox", &["domain", "identity", "proto", "client", "config", "app", "directory", "ops"]),
-    ("bench", &["domain", "identity", "proto", "client", "config", "directory"]),
+    ("bench", &["domain", "identity", "proto", "client", "config", "directory", "amqp"]),
     (
         "cli",
         &[
@@ -63,6 +63,8 @@ const PARTS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite"]),
+    ("tokio_postgres::", &["ledger/postgres", "bench/postgres"]),
+    ("deadpool_postgres::", &["ledger/postgres"]),
     ("lapin::", &["amqp", "broker/rabbit", "bench/amqp"]),
     ("std::env", &["config"]),
     ("quick_xml::", &["edxml"]),

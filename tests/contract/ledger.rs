@@ -27,6 +27,7 @@ mod queues;
 mod random;
 mod reading;
 mod receipts;
+pub mod postgres;
 pub mod sqlite;
 mod steps;
 
@@ -194,4 +195,5 @@ macro_rules! stamp {
 
 stamp! {
     on_sqlite: crate::ledger::sqlite::Sqlite;
+    on_postgres: crate::ledger::postgres::Postgres;
 }

@@ -1,61 +1,27 @@
-//! The numbers that stand for states, kinds, causes, lanes and holds in the tables. Never renumbered.
+//! Values of the domain in SQLite's columns.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 
-use crate::domain::delivery::{Hold, State};
-use crate::domain::message::{Hash, Lane};
-use crate::domain::receipt::{Cause, ReceiptKind};
+use crate::domain::message::Hash;
 use crate::domain::time::Timestamp;
+use crate::ledger::codes::Coded;
+pub(super) use crate::ledger::codes::{at_most, bounded};
 
 /// A value of the domain as its column holds it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Code<T>(pub T);
 
-macro_rules! codes {
-    ($($type:ident { $($name:ident = $code:literal,)* })*) => {$(
-        impl ToSql for Code<$type> {
-            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                let code: i64 = match self.0 { $($type::$name => $code,)* };
-                Ok(code.into())
-            }
-        }
-
-        impl FromSql for Code<$type> {
-            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                match value.as_i64()? {
-                    $($code => Ok(Self($type::$name)),)*
-                    other => Err(FromSqlError::OutOfRange(other)),
-                }
-            }
-        }
-    )*};
-}
-
-codes! {
-    State {
-        Queued = 0, InFlight = 1, Waiting = 2, Delivered = 3, Rejected = 4, Expired = 5, Cancelled = 6, Dead = 7,
-    }
-    Lane { Urgent = 0, Normal = 1, }
-    Hold { Stream = 0, Fetch = 1, Queue = 2, }
-    ReceiptKind {
-        Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
-        Cancelled = 8, Dead = 9,
-    }
-    Cause {
-        RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
-        QueueRefused = 6,
+impl<T: Coded> ToSql for Code<T> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(i64::from(self.0.code()).into())
     }
 }
 
-/// A number from outside as a column can be compared with it: the largest there is stands for all beyond, which are
-/// nobody's.
-pub(super) fn bounded(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A limit, likewise.
-pub(super) fn at_most(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
+impl<T: Coded> FromSql for Code<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let code = value.as_i64()?;
+        T::of(code).map(Self).ok_or(FromSqlError::OutOfRange(code))
+    }
 }
 
 impl ToSql for Code<Timestamp> {

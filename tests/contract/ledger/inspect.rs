@@ -23,7 +23,6 @@ pub struct Seen {
     pub evidence: BTreeMap<MessageKey, Vec<Receipt>>,
     pub due: BTreeSet<DeliveryId>,
     pub next_due: Option<Timestamp>,
-    pub held: BTreeMap<DeliveryId, u32>,
     pub open: HashMap<State, u64>,
     pub oldest_open: Option<Timestamp>,
     pub newest: Option<Timestamp>,
@@ -54,7 +53,6 @@ pub async fn seen(ledger: &dyn Ledger, organs: &[&str], now: Timestamp, page: us
     }
     seen.due = soon(ledger.due(now, usize::MAX)).await.unwrap().into_iter().collect();
     seen.next_due = soon(ledger.next_due()).await.unwrap();
-    seen.held = soon(ledger.held_by_streams(usize::MAX)).await.unwrap().into_iter().collect();
     let tally = soon(ledger.tally()).await.unwrap();
     seen.open = tally.open.into_iter().filter(|(_, count)| *count > 0).collect();
     seen.oldest_open = tally.oldest_open;

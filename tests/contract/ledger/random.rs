@@ -133,14 +133,21 @@ pub async fn a_random_history_is_as_the_model_says<L: LedgerUnderTest>() {
         let batches: Vec<_> = (0..draw.rng.usize(1..=5)).map(|_| draw.batch(&model)).collect();
         round(&mut open, &mut model, batches).await;
         match draw.rng.u8(..60) {
-            0 => open = open.reopened().await,
-            1 => open = open.killed().await,
+            0 => open = restarted(open.reopened().await, &model).await,
+            1 => open = restarted(open.killed().await, &model).await,
             2 => {}
             _ => continue,
         }
         compare(&open, &model, draw.now).await;
     }
     compare(&open.killed().await, &model, draw.now).await;
+}
+
+/// What was on streams is known to be, now that they are gone.
+async fn restarted<L: LedgerUnderTest>(open: Open<L>, model: &Model) -> Open<L> {
+    let held = soon(open.ledger.held_by_streams(usize::MAX)).await.unwrap();
+    assert_eq!(held.into_iter().collect::<BTreeMap<_, _>>(), model.on_streams());
+    open
 }
 
 /// Hands over all batches, then looks at the answers in their order, and at what was told.

@@ -1,7 +1,9 @@
 //! What the model's readers would see.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use truc::domain::delivery::{Hold, State};
+use truc::domain::delivery::{DeliveryId, Hold, State};
 use truc::domain::message::Lane;
 use truc::domain::organ_id::OrganId;
 use truc::domain::time::Timestamp;
@@ -47,13 +49,17 @@ impl Model {
                 seen.due.insert(delivery.id);
             }
             seen.next_due = Some(seen.next_due.map_or(due_at, |next| next.min(due_at)));
-            if delivery.progress.hold == Some(Hold::Stream) {
-                seen.held.insert(delivery.id, delivery.progress.attempt);
-            }
             *seen.open.entry(delivery.progress.state).or_default() += 1;
             // In the order of their ids, so the first open one is of the oldest message.
             seen.oldest_open.get_or_insert(self.letters[*n].message.accepted_at);
         }
+    }
+
+    /// What was on streams: after a restart, all that is held by them.
+    pub fn on_streams(&self) -> BTreeMap<DeliveryId, u32> {
+        let deliveries = self.deliveries.values().map(|(_, delivery)| delivery);
+        let held = deliveries.filter(|delivery| delivery.progress.hold == Some(Hold::Stream));
+        held.map(|delivery| (delivery.id, delivery.progress.attempt)).collect()
     }
 
     fn received(&self, recipient: &OrganId, wanted: impl Fn(&DeliveryRecord) -> bool) -> Vec<MessageRecord> {

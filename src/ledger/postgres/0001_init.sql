@@ -1,0 +1,108 @@
+-- The PostgreSQL ledger, version 1. Times are microseconds since the Unix epoch, UTC, by the nodes' clocks, unless they are
+-- of type timestamptz: those are by the database's clock. Migrations only expand; what is no longer used is dropped a
+-- version later.
+
+-- Gateway nodes at work. Who is silent too long is taken off; its unpublished deliveries are then everybody's, what its streams
+-- held is ready again, and it can commit nothing any more.
+CREATE TABLE node (
+    id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- given anew each time a node joins
+    name       text        NOT NULL,                                 -- the operator's name for it
+    joined_at  timestamptz NOT NULL DEFAULT clock_timestamp(),       -- when it joined
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp(),       -- when it was last heard of
+    last_batch bigint      NOT NULL DEFAULT 0                        -- its last commit, to know what became of one without an answer
+) WITH (fillfactor = 20);
+
+-- Organs that have sent or received anything; short numbers for their ids. Each commit locks the rows of the senders
+-- and recipients it concerns, in the order of the numbers, before it takes numbers for what it writes.
+CREATE TABLE organ (
+    ref             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, -- the number
+    id              text   NOT NULL UNIQUE,                          -- the organ id, level 1 first
+    receipt_head    bigint NOT NULL DEFAULT 0,                       -- the last number in its log of receipts as a sender
+    open_deliveries bigint NOT NULL DEFAULT 0                        -- deliveries for it that have not ended
+) WITH (fillfactor = 50);
+
+-- Numbers of messages and deliveries. Of one sender, and of one recipient, they rise in the order of the commits; in between
+-- numbers may be left out.
+CREATE SEQUENCE message_key;
+CREATE SEQUENCE delivery_id;
+
+-- Messages. Written once, never updated.
+CREATE TABLE message (
+    key            bigint   PRIMARY KEY, -- from message_key
+    sender         bigint   NOT NULL,    -- organ.ref
+    accepted_at    bigint   NOT NULL,    -- when it was accepted
+    expires_at     bigint   NOT NULL,    -- when open deliveries expire
+    first_delivery bigint   NOT NULL,    -- the first of its deliveries ...
+    last_delivery  bigint   NOT NULL,    -- ... and the last; others' may lie in between
+    payload_bytes  bigint   NOT NULL,    -- the payload's length
+    lane           smallint NOT NULL,    -- 0 urgent, 1 normal
+    message_id     text     NOT NULL COLLATE "C", -- the sender's id for it
+    content_hash   bytea    NOT NULL,    -- SHA-256 by which a repeated submission is known
+    payload_hash   bytea    NOT NULL,    -- SHA-256 of the payload
+    header         bytea    NOT NULL,    -- the header in the contract's encoding
+    payload        bytea    NOT NULL     -- the payload
+) WITH (toast_tuple_target = 8160);
+-- Payloads are archives and images mostly; what can be compressed is not worth the time.
+ALTER TABLE message ALTER COLUMN header SET STORAGE EXTERNAL, ALTER COLUMN payload SET STORAGE EXTERNAL;
+CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
+CREATE INDEX message_by_sender ON message (sender, key);
+
+-- Deliveries: one message for one recipient. The only rows of traffic that change.
+CREATE TABLE delivery (
+    id            bigint   PRIMARY KEY, -- from delivery_id
+    message       bigint   NOT NULL,    -- message.key
+    sender        bigint   NOT NULL,    -- organ.ref of the message's sender, whose log gets the receipts
+    recipient     bigint   NOT NULL,    -- organ.ref
+    addressed_to  bigint,               -- organ.ref of the closed organ the sender wrote, where redirected
+    payload_bytes bigint   NOT NULL,    -- as in message
+    expires_at    bigint   NOT NULL,    -- as in message
+    attempt       bigint   NOT NULL,    -- how often it was offered
+    due_at        bigint,               -- when something must be done about it; null exactly when it has ended
+    ended_at      bigint,               -- when it ended
+    holder        bigint,               -- node.id of the node on whose stream it is; null when on none
+    lane          smallint NOT NULL,    -- as in message
+    state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead
+    hold          smallint              -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
+) WITH (fillfactor = 70);
+CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
+CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
+CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
+CREATE INDEX delivery_on_stream ON delivery (holder) WHERE hold = 0;
+CREATE INDEX delivery_in_queue ON delivery (recipient, due_at) WHERE hold = 2;
+
+-- Receipts, each in its sender's log. Append-only.
+CREATE TABLE receipt (
+    sender           bigint   NOT NULL, -- organ.ref
+    sender_sequence  bigint   NOT NULL, -- 1, 2, 3, ... per sender
+    message          bigint   NOT NULL, -- message.key
+    message_sequence bigint   NOT NULL, -- 1, 2, 3, ... per message
+    delivery         bigint,            -- delivery.id; null for an acceptance
+    time             bigint   NOT NULL, -- when it happened
+    asserted_by      bigint,            -- organ.ref; null for the gateway itself
+    attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
+    retry_time       bigint,            -- when it is offered again at the earliest
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead
+    cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused
+    reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
+    PRIMARY KEY (sender, sender_sequence)
+);
+CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+
+-- Deliveries that became ready and that the broker has not confirmed to have.
+CREATE TABLE outbox (
+    delivery bigint PRIMARY KEY, -- delivery.id
+    attempt  bigint NOT NULL,    -- how often it had been offered when it became ready
+    node     bigint NOT NULL     -- node.id of the node that is to publish it; everybody's when that node is gone
+);
+
+-- Durable numbers that others than the ledger keep in it.
+CREATE TABLE mark (
+    name  text   PRIMARY KEY, -- which
+    value bigint NOT NULL     -- its value
+);
+
+-- Single facts: `outbox` says whether one is kept.
+CREATE TABLE fact (
+    name  text PRIMARY KEY, -- which
+    value text NOT NULL     -- its value
+);

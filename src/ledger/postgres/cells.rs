@@ -1,0 +1,103 @@
+//! Rows, read cell by cell, as values of the domain.
+
+use bytes::Bytes;
+use tokio_postgres::Row;
+use tokio_postgres::types::FromSql;
+
+use super::fault::Fault;
+use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::message::{Hash, MessageId};
+use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
+use crate::ledger::MessageKey;
+use crate::ledger::codes::Coded;
+
+/// The number of an organ in the tables.
+pub(super) type OrganRef = i64;
+
+/// The cells of one row, from the first on.
+pub(super) struct Cells<'a> {
+    row: &'a Row,
+    next: usize,
+}
+
+impl<'a> Cells<'a> {
+    /// From the first on.
+    pub fn of(row: &'a Row) -> Self {
+        Self { row, next: 0 }
+    }
+
+    /// A value as it stands.
+    pub fn plain<T: FromSql<'a>>(&mut self) -> Result<T, Fault> {
+        let value = self.row.try_get(self.next)?;
+        self.next += 1;
+        Ok(value)
+    }
+
+    /// A number that is never negative.
+    pub fn number(&mut self) -> Result<u64, Fault> {
+        u64::try_from(self.plain::<i64>()?).map_err(|_| Fault::Invalid("number"))
+    }
+
+    /// A small number, likewise.
+    pub fn small(&mut self) -> Result<u32, Fault> {
+        u32::try_from(self.plain::<i64>()?).map_err(|_| Fault::Invalid("number"))
+    }
+
+    pub fn key(&mut self) -> Result<MessageKey, Fault> {
+        self.number().map(MessageKey)
+    }
+
+    pub fn delivery(&mut self) -> Result<DeliveryId, Fault> {
+        self.number().map(DeliveryId)
+    }
+
+    pub fn time(&mut self) -> Result<Timestamp, Fault> {
+        self.plain().map(Timestamp::from_micros)
+    }
+
+    pub fn time_if_any(&mut self) -> Result<Option<Timestamp>, Fault> {
+        Ok(self.plain::<Option<i64>>()?.map(Timestamp::from_micros))
+    }
+
+    pub fn code<T: Coded>(&mut self) -> Result<T, Fault> {
+        T::of(self.plain::<i16>()?.into()).ok_or(Fault::Invalid("code"))
+    }
+
+    pub fn code_if_any<T: Coded>(&mut self) -> Result<Option<T>, Fault> {
+        let code: Option<i16> = self.plain()?;
+        code.map(|code| T::of(code.into()).ok_or(Fault::Invalid("code"))).transpose()
+    }
+
+    pub fn hash(&mut self) -> Result<Hash, Fault> {
+        Hash::from_slice(self.plain()?).ok_or(Fault::Invalid("hash"))
+    }
+
+    pub fn bytes(&mut self) -> Result<Bytes, Fault> {
+        self.plain::<&[u8]>().map(Bytes::copy_from_slice)
+    }
+
+    pub fn organ(&mut self) -> Result<OrganId, Fault> {
+        OrganId::parse(self.plain()?).map_err(|_| Fault::Invalid("organ id"))
+    }
+
+    pub fn organ_if_any(&mut self) -> Result<Option<OrganId>, Fault> {
+        let text: Option<&str> = self.plain()?;
+        text.map(OrganId::parse).transpose().map_err(|_| Fault::Invalid("organ id"))
+    }
+
+    pub fn message_id(&mut self) -> Result<MessageId, Fault> {
+        MessageId::parse(self.plain()?).map_err(|_| Fault::Invalid("message id"))
+    }
+
+    /// State, attempt, hold, due time, expiry.
+    pub fn progress(&mut self) -> Result<Progress, Fault> {
+        Ok(Progress {
+            state: self.code()?,
+            attempt: self.small()?,
+            hold: self.code_if_any()?,
+            due_at: self.time_if_any()?,
+            expires_at: self.time()?,
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! What a transaction writes, column by column, as the statements take it.
+
+use std::collections::BTreeMap;
+
+use crate::domain::delivery::{DeliveryId, Hold, Progress};
+use crate::domain::receipt::{Cause, ReceiptKind};
+use crate::domain::time::Timestamp;
+use crate::ledger::codes::{Coded, bounded};
+use crate::ledger::{Acceptance, MessageKey, Ready};
+
+use super::cells::OrganRef;
+
+/// New messages.
+#[derive(Debug, Default)]
+pub(super) struct Messages<'a> {
+    pub key: Vec<i64>,
+    pub sender: Vec<OrganRef>,
+    pub message_id: Vec<&'a str>,
+    pub lane: Vec<i16>,
+    pub accepted_at: Vec<i64>,
+    pub expires_at: Vec<i64>,
+    pub first_delivery: Vec<i64>,
+    pub last_delivery: Vec<i64>,
+    pub content_hash: Vec<&'a [u8]>,
+    pub payload_hash: Vec<&'a [u8]>,
+    pub payload_bytes: Vec<i64>,
+    pub header: Vec<&'a [u8]>,
+    pub payload: Vec<&'a [u8]>,
+}
+
+impl<'a> Messages<'a> {
+    pub fn push(&mut self, key: MessageKey, sender: OrganRef, new: &'a Acceptance, deliveries: &[DeliveryId]) {
+        let message = &new.message;
+        let id = |delivery: Option<&DeliveryId>| delivery.map_or(0, |id| bounded(id.0));
+        self.key.push(bounded(key.0));
+        self.sender.push(sender);
+        self.message_id.push(message.message_id.as_str());
+        self.lane.push(new.lane.code());
+        self.accepted_at.push(message.accepted_at.as_micros());
+        self.expires_at.push(message.expires_at.as_micros());
+        self.first_delivery.push(id(deliveries.first()));
+        self.last_delivery.push(id(deliveries.last()));
+        self.content_hash.push(message.content_hash.as_bytes());
+        self.payload_hash.push(message.payload_hash.as_bytes());
+        self.payload_bytes.push(bounded(message.payload.len() as u64));
+        self.header.push(&message.header);
+        self.payload.push(&message.payload);
+    }
+}
+
+/// New deliveries.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    pub id: Vec<i64>,
+    pub message: Vec<i64>,
+    pub sender: Vec<OrganRef>,
+    pub recipient: Vec<OrganRef>,
+    pub addressed_to: Vec<Option<OrganRef>>,
+    pub lane: Vec<i16>,
+    pub payload_bytes: Vec<i64>,
+    pub expires_at: Vec<i64>,
+}
+
+/// New receipts.
+#[derive(Debug, Default)]
+pub(super) struct Receipts<'a> {
+    pub sender: Vec<OrganRef>,
+    pub sender_sequence: Vec<i64>,
+    pub message: Vec<i64>,
+    pub message_sequence: Vec<i64>,
+    pub delivery: Vec<Option<i64>>,
+    pub kind: Vec<ReceiptKind>,
+    pub time: Vec<i64>,
+    pub asserted_by: Vec<Option<OrganRef>>,
+    pub attempt: Vec<i64>,
+    pub cause: Vec<Option<i16>>,
+    pub reason: Vec<Option<Reason<'a>>>,
+    pub retry_time: Vec<Option<i64>>,
+}
+
+/// Words for people: the sender's or decided on the way.
+pub(super) type Reason<'a> = std::borrow::Cow<'a, [u8]>;
+
+/// One receipt to be appended.
+pub(super) struct NewReceipt<'a> {
+    pub sender: OrganRef,
+    pub sender_sequence: u64,
+    pub message: MessageKey,
+    pub message_sequence: u32,
+    pub delivery: Option<DeliveryId>,
+    pub kind: ReceiptKind,
+    pub time: Timestamp,
+    pub asserted_by: Option<OrganRef>,
+    pub attempt: u32,
+    pub cause: Option<Cause>,
+    pub reason: Reason<'a>,
+    pub retry_time: Option<Timestamp>,
+}
+
+impl<'a> Receipts<'a> {
+    pub fn push(&mut self, new: NewReceipt<'a>) {
+        self.sender.push(new.sender);
+        self.sender_sequence.push(bounded(new.sender_sequence));
+        self.message.push(bounded(new.message.0));
+        self.message_sequence.push(new.message_sequence.into());
+        self.delivery.push(new.delivery.map(|id| bounded(id.0)));
+        self.kind.push(new.kind);
+        self.time.push(new.time.as_micros());
+        self.asserted_by.push(new.asserted_by);
+        self.attempt.push(new.attempt.into());
+        self.cause.push(new.cause.map(Coded::code));
+        self.reason.push((!new.reason.is_empty()).then_some(new.reason));
+        self.retry_time.push(new.retry_time.map(Timestamp::as_micros));
+    }
+}
+
+/// Deliveries that have moved on, from what they were to what they are.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    pub id: Vec<i64>,
+    pub was_state: Vec<i16>,
+    pub was_attempt: Vec<i64>,
+    pub state: Vec<i16>,
+    pub attempt: Vec<i64>,
+    pub hold: Vec<Option<i16>>,
+    pub holder: Vec<Option<i64>>,
+    pub due_at: Vec<Option<i64>>,
+    pub ended_at: Vec<Option<i64>>,
+}
+
+impl Moves {
+    /// One delivery; `holder` is the node on whose stream it is, if it is on one.
+    pub fn push(
+        &mut self,
+        id: i64,
+        was: &Progress,
+        now: &Progress,
+        holder: Option<i64>,
+        ended_at: Option<Timestamp>,
+    ) {
+        self.id.push(id);
+        self.was_state.push(was.state.code());
+        self.was_attempt.push(was.attempt.into());
+        self.state.push(now.state.code());
+        self.attempt.push(now.attempt.into());
+        self.hold.push(now.hold.map(Coded::code));
+        self.holder.push(holder.filter(|_| now.hold == Some(Hold::Stream)));
+        self.due_at.push(now.due_at.map(Timestamp::as_micros));
+        self.ended_at.push(ended_at.map(Timestamp::as_micros));
+    }
+}
+
+/// Accounts of organs.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    pub organ: Vec<OrganRef>,
+    pub receipt_head: Vec<i64>,
+    pub open_deliveries: Vec<i64>,
+}
+
+/// Deliveries and attempts, as the outbox knows them, in the order of the deliveries.
+#[derive(Debug, Default)]
+pub(super) struct Attempts(BTreeMap<i64, i64>);
+
+impl Attempts {
+    /// The last attempt of a delivery stands for all before.
+    pub fn put(&mut self, ready: &Ready) {
+        let attempt = self.0.entry(bounded(ready.delivery.0)).or_default();
+        *attempt = ready.attempt.max(u32::try_from(*attempt).unwrap_or(0)).into();
+    }
+
+    pub fn columns(&self) -> (Vec<i64>, Vec<i64>) {
+        self.0.iter().unzip()
+    }
+}

@@ -1,0 +1,95 @@
+//! What the writer is asked to do, and what became of it.
+
+use std::collections::BTreeSet;
+
+use tokio::sync::oneshot;
+
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Asserter;
+use crate::ledger::{AcceptAnswers, Acceptance, Error, Ready, StepAnswers, StepRequest};
+
+type Answer<T> = oneshot::Sender<Result<T, Error>>;
+
+/// What the writer is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
+    Step(Vec<StepRequest>, Answer<StepAnswers>),
+    Published(Vec<Ready>, Answer<()>),
+    PublishAgain(Option<OrganId>, Answer<u64>),
+    AdvanceMark(String, u64, u64, Answer<bool>),
+    Probe(Answer<()>),
+}
+
+/// What a command came to; told once it is durable.
+#[derive(Debug)]
+pub(super) enum Done {
+    Accept(AcceptAnswers),
+    Step(StepAnswers),
+    PublishAgain(u64),
+    AdvanceMark(bool),
+    Nothing,
+}
+
+impl Command {
+    pub fn operations(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.len(),
+            Self::Step(batch, _) => batch.len(),
+            Self::Published(batch, _) => batch.len(),
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+        }
+    }
+
+    pub fn payload_bytes(&self) -> usize {
+        match self {
+            Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// The organs that must have a number before it can be done, beside those of the deliveries it is about.
+    pub fn organs<'a>(&'a self, into: &mut BTreeSet<&'a OrganId>) {
+        match self {
+            Self::Accept(batch, _) => {
+                for new in batch {
+                    into.insert(&new.message.sender);
+                    for addressee in &new.addressees {
+                        into.insert(&addressee.recipient);
+                        into.extend(addressee.redirected.as_ref().map(|(closed, _)| closed));
+                    }
+                }
+            }
+            Self::Step(batch, _) => into.extend(batch.iter().filter_map(|request| match &request.by {
+                Asserter::Gateway => None,
+                Asserter::Organ(organ) => Some(organ),
+            })),
+            Self::Published(..) | Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => {}
+        }
+    }
+
+    /// Answers; the answer is of the kind that was asked for.
+    pub fn answer(self, done: Done) {
+        // Whoever asked may have gone; then nobody is told.
+        let _gone = match (self, done) {
+            (Self::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
+            (Self::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
+            (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
+            (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+            (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
+            _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
+        };
+    }
+
+    /// Nothing of it was done, or nobody knows.
+    pub fn fail(self, error: &Error) {
+        let error = error.clone();
+        let _gone = match self {
+            Self::Accept(_, answer) => answer.send(Err(error)).is_err(),
+            Self::Step(_, answer) => answer.send(Err(error)).is_err(),
+            Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
+            Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
+            Self::AdvanceMark(.., answer) => answer.send(Err(error)).is_err(),
+        };
+    }
+}

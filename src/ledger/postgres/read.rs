@@ -1,0 +1,205 @@
+//! The first half of a transaction: locks the accounts and reads all that a batch is about, in one round trip.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use futures_util::try_join;
+use tokio_postgres::Row as SqlRow;
+use tokio_postgres::types::ToSql;
+
+use super::cells::{Cells, OrganRef};
+use super::columns::{Attempts, Deliveries, Messages, Receipts};
+use super::command::Command;
+use super::fault::Fault;
+use super::link::Link;
+use super::names::Names;
+use super::sheet::{Account, Known, Row, Sheet};
+use super::transaction::Context;
+use super::{bounded, receipts};
+use crate::domain::delivery::DeliveryId;
+use crate::domain::message::{Hash, MessageId};
+use crate::domain::time::Timestamp;
+use crate::ledger::{Acceptance, Accepted, AcceptedDelivery, Commit, MessageKey};
+
+/// Begins the transaction, locks, and reads all that the batch is about, in one round trip.
+pub(super) async fn read<'a>(link: &Link, context: &Context<'a>, batch: &'a [Command]) -> Result<Sheet<'a>, Fault> {
+    let wanted = Wanted::of(batch, context.names)?;
+    let (client, s) = (&link.client, &link.statements);
+    let (messages, deliveries) = (wanted.acceptances.len() as i64, wanted.deliveries_new);
+    // Parameters live as long as the futures that send them.
+    let lock: [&(dyn ToSql + Sync); 2] = [&wanted.organs, &wanted.deliveries];
+    let known: [&(dyn ToSql + Sync); 2] = [&wanted.senders, &wanted.message_ids];
+    let rows: [&(dyn ToSql + Sync); 1] = [&wanted.deliveries];
+    let (keys, ids): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&messages], [&deliveries]);
+    let (_, accounts, known, rows, last, keys, ids) = try_join!(
+        client.batch_execute("BEGIN"),
+        client.query(&s.lock, &lock),
+        client.query(&s.known, &known),
+        client.query(&s.deliveries, &rows),
+        client.query(&s.last_receipts, &rows),
+        client.query(&s.message_keys, &keys),
+        client.query(&s.delivery_ids, &ids),
+    )?;
+    let mut sheet = Sheet {
+        node: context.commit.node,
+        options: context.options,
+        names: context.names,
+        chance: fastrand::Rng::new(),
+        accounts: accounts.iter().map(account).collect::<Result<_, _>>()?,
+        known: HashMap::new(),
+        deliveries: BTreeMap::new(),
+        last_receipts: last.iter().map(last_receipt).collect::<Result<_, _>>()?,
+        message_keys: numbers(&keys)?.map(MessageKey).collect(),
+        delivery_ids: numbers(&ids)?.map(DeliveryId).collect(),
+        new_messages: Messages::default(),
+        new_deliveries: Deliveries::default(),
+        new_receipts: Receipts::default(),
+        outbox: Attempts::default(),
+        commit: Commit::default(),
+    };
+    wanted.check(&sheet)?;
+    for row in &rows {
+        let (id, row) = delivery(row)?;
+        // One that became visible after the locks were taken is nobody's yet.
+        if sheet.accounts.contains_key(&row.sender) && sheet.accounts.contains_key(&row.recipient) {
+            sheet.deliveries.insert(id, row);
+        }
+    }
+    if !known.is_empty() {
+        know(link, &mut sheet, &wanted, &known).await?;
+    }
+    Ok(sheet)
+}
+
+/// What a batch is about.
+struct Wanted<'a> {
+    acceptances: Vec<&'a Acceptance>,
+    senders: Vec<OrganRef>,
+    message_ids: Vec<&'a str>,
+    /// Senders and recipients of the acceptances.
+    organs: Vec<OrganRef>,
+    /// Deliveries that are stepped.
+    deliveries: Vec<i64>,
+    /// How many deliveries the acceptances make.
+    deliveries_new: i64,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(batch: &'a [Command], names: &Names) -> Result<Self, Fault> {
+        let mut acceptances = Vec::new();
+        let (mut organs, mut deliveries) = (BTreeSet::new(), BTreeSet::new());
+        let (mut senders, mut message_ids, mut deliveries_new) = (Vec::new(), Vec::new(), 0);
+        for command in batch {
+            match command {
+                Command::Accept(batch, _) => acceptances.extend(batch),
+                Command::Step(batch, _) => deliveries.extend(batch.iter().map(|r| bounded(r.delivery.0))),
+                _ => {}
+            }
+        }
+        let number = |organ| names.number(organ).ok_or(Fault::Unfamiliar);
+        for new in &acceptances {
+            let sender = number(&new.message.sender)?;
+            organs.insert(sender);
+            senders.push(sender);
+            message_ids.push(new.message.message_id.as_str());
+            deliveries_new += new.addressees.len() as i64;
+            for addressee in &new.addressees {
+                organs.insert(number(&addressee.recipient)?);
+            }
+        }
+        let (organs, deliveries) = (organs.into_iter().collect(), deliveries.into_iter().collect());
+        Ok(Self { acceptances, senders, message_ids, organs, deliveries, deliveries_new })
+    }
+
+    /// Every organ has the number it is known by.
+    fn check(&self, sheet: &Sheet<'_>) -> Result<(), Fault> {
+        for organ in &self.organs {
+            if sheet.account(*organ)?.id != sheet.names.name(*organ)? {
+                return Err(Fault::Unfamiliar);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn account(row: &SqlRow) -> Result<(OrganRef, Account), Fault> {
+    let mut cells = Cells::of(row);
+    let (organ, id, receipt_head) = (cells.plain()?, cells.organ()?, cells.number()?);
+    let open_deliveries = cells.number()?;
+    Ok((organ, Account { id, receipt_head, open_deliveries, was_head: receipt_head, changed: false }))
+}
+
+fn last_receipt(
+    row: &SqlRow,
+) -> Result<(MessageKey, (u32, Timestamp)), Fault> {
+    let mut cells = Cells::of(row);
+    Ok((cells.key()?, (cells.small()?, cells.time()?)))
+}
+
+/// Numbers of a sequence, rising.
+fn numbers(rows: &[SqlRow]) -> Result<impl Iterator<Item = u64>, Fault> {
+    let mut numbers: Vec<u64> = rows.iter().map(|row| Cells::of(row).number()).collect::<Result<_, _>>()?;
+    numbers.sort_unstable();
+    Ok(numbers.into_iter())
+}
+
+fn delivery(row: &SqlRow) -> Result<(i64, Row), Fault> {
+    let mut cells = Cells::of(row);
+    let id = cells.plain()?;
+    let (message, sender, recipient) = (cells.key()?, cells.plain()?, cells.plain()?);
+    let addressed_to = cells.organ_if_any()?;
+    let (lane, payload_bytes, holder) = (cells.code()?, cells.number()?, cells.plain()?);
+    let progress = cells.progress()?;
+    let row = Row {
+        message,
+        sender,
+        recipient,
+        addressed_to,
+        lane,
+        payload_bytes,
+        holder,
+        progress,
+        was: progress,
+        ended_at: None,
+    };
+    Ok((id, row))
+}
+
+/// Reads what was answered to messages that have been accepted before.
+async fn know<'a>(
+    link: &Link,
+    sheet: &mut Sheet<'a>,
+    wanted: &Wanted<'a>,
+    rows: &[SqlRow],
+) -> Result<(), Fault> {
+    let mut found: Vec<(usize, MessageKey, Hash)> = Vec::with_capacity(rows.len());
+    for row in rows {
+        let mut cells = Cells::of(row);
+        found.push((cells.number()? as usize - 1, cells.key()?, cells.hash()?));
+    }
+    let keys: BTreeSet<i64> = found.iter().map(|(_, key, _)| bounded(key.0)).collect();
+    let keys: Vec<i64> = keys.into_iter().collect();
+    let (client, s) = (&link.client, &link.statements);
+    let parameters: [&(dyn ToSql + Sync); 1] = [&keys];
+    let (first, addresses) =
+        try_join!(client.query(&s.first_receipts, &parameters), client.query(&s.addresses, &parameters))?;
+    let first = receipts::receipts(client, sheet.names, &first).await?;
+    let mut accepted: HashMap<MessageKey, Accepted> = HashMap::new();
+    for (key, receipt) in keys.iter().zip(first) {
+        let key = MessageKey(u64::try_from(*key).map_err(|_| Fault::Invalid("number"))?);
+        accepted.insert(key, Accepted { receipt, deliveries: Vec::new(), repeated: true });
+    }
+    for row in &addresses {
+        let mut cells = Cells::of(row);
+        let (key, id, recipient) = (cells.key()?, cells.delivery()?, cells.organ()?);
+        let addressed_to = cells.organ_if_any()?;
+        if let Some(accepted) = accepted.get_mut(&key) {
+            accepted.deliveries.push(AcceptedDelivery { id, recipient, addressed_to });
+        }
+    }
+    for (place, key, content_hash) in found {
+        let accepted = accepted.get(&key).cloned().ok_or(Fault::Invalid("receipt of a message"))?;
+        let message_id: &'a MessageId = &wanted.acceptances[place].message.message_id;
+        sheet.known.insert((wanted.senders[place], message_id), Known { content_hash, accepted });
+    }
+    Ok(())
+}

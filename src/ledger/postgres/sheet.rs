@@ -1,0 +1,132 @@
+//! What one transaction works on: the accounts it has locked, the rows it has read, and what it is going to write. Operations of
+//! one batch see each other here, one after the other.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::Options;
+use super::cells::OrganRef;
+use super::columns::{Accounts, Attempts, Deliveries, Messages, Moves, Receipts};
+use super::fault::Fault;
+use super::names::Names;
+use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::message::{Hash, Lane, MessageId};
+use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
+use crate::ledger::{Accepted, BecameReady, Commit, MessageKey};
+
+/// What is known of one locked organ.
+#[derive(Debug)]
+pub(super) struct Account {
+    pub id: OrganId,
+    pub receipt_head: u64,
+    pub open_deliveries: u64,
+    pub was_head: u64,
+    pub changed: bool,
+}
+
+/// A message the sender has sent before.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub content_hash: Hash,
+    /// As it is answered again.
+    pub accepted: Accepted,
+}
+
+/// A delivery under the locks.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub message: MessageKey,
+    pub sender: OrganRef,
+    pub recipient: OrganRef,
+    pub addressed_to: Option<OrganId>,
+    pub lane: Lane,
+    pub payload_bytes: u64,
+    /// The node on whose stream it is.
+    pub holder: Option<i64>,
+    pub progress: Progress,
+    /// As the table has it.
+    pub was: Progress,
+    pub ended_at: Option<Timestamp>,
+}
+
+/// The sheet of one transaction.
+pub(super) struct Sheet<'a> {
+    pub node: i64,
+    pub options: &'a Options,
+    pub names: &'a Names,
+    pub chance: fastrand::Rng,
+    pub accounts: HashMap<OrganRef, Account>,
+    pub known: HashMap<(OrganRef, &'a MessageId), Known>,
+    pub deliveries: BTreeMap<i64, Row>,
+    /// The number and the time of a message's last receipt.
+    pub last_receipts: HashMap<MessageKey, (u32, Timestamp)>,
+    pub message_keys: VecDeque<MessageKey>,
+    pub delivery_ids: VecDeque<DeliveryId>,
+    pub new_messages: Messages<'a>,
+    pub new_deliveries: Deliveries,
+    pub new_receipts: Receipts<'a>,
+    pub outbox: Attempts,
+    pub commit: Commit,
+}
+
+impl Sheet<'_> {
+    /// The number of an organ that was entered before the transaction began.
+    pub fn number(&self, organ: &OrganId) -> Result<OrganRef, Fault> {
+        self.names.number(organ).ok_or(Fault::Unfamiliar)
+    }
+
+    /// The account of an organ that must be locked.
+    pub fn account(&self, organ: OrganRef) -> Result<&Account, Fault> {
+        self.accounts.get(&organ).ok_or(Fault::Unfamiliar)
+    }
+
+    /// The same, to change it.
+    pub fn change(&mut self, organ: OrganRef) -> Result<&mut Account, Fault> {
+        let account = self.accounts.get_mut(&organ).ok_or(Fault::Unfamiliar)?;
+        account.changed = true;
+        Ok(account)
+    }
+
+    /// The next number in a sender's log.
+    pub fn next_receipt(&mut self, sender: OrganRef) -> Result<u64, Fault> {
+        let account = self.change(sender)?;
+        account.receipt_head += 1;
+        Ok(account.receipt_head)
+    }
+
+    /// Tells of a delivery that has become ready.
+    pub fn became_ready(&mut self, became: BecameReady) {
+        if self.options.outbox {
+            self.outbox.put(&became.ready);
+        }
+        self.commit.ready.push(became);
+    }
+
+    /// Tells of a due time.
+    pub fn due(&mut self, due: Option<Timestamp>) {
+        self.commit.due = [self.commit.due, due].into_iter().flatten().min();
+    }
+
+    /// The deliveries that have moved on.
+    pub fn moves(&self) -> Moves {
+        let mut moves = Moves::default();
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was) {
+            moves.push(*id, &row.was, &row.progress, row.holder, row.ended_at);
+        }
+        moves
+    }
+
+    /// The accounts that have changed; tells of the logs that have grown.
+    pub fn close_accounts(&mut self) -> Accounts {
+        let mut columns = Accounts::default();
+        for (organ, account) in self.accounts.iter().filter(|(_, account)| account.changed) {
+            columns.organ.push(*organ);
+            columns.receipt_head.push(super::bounded(account.receipt_head));
+            columns.open_deliveries.push(super::bounded(account.open_deliveries));
+            if account.receipt_head != account.was_head {
+                self.commit.receipt_heads.push((account.id.clone(), account.receipt_head));
+            }
+        }
+        columns
+    }
+}

@@ -1,0 +1,107 @@
+//! The statements of the writer's transaction, prepared once for each connection.
+
+use tokio_postgres::{Client, Statement};
+
+use super::receipts::receipt_columns;
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident: $sql:expr;)*) => {
+        /// The writer's statements.
+        pub(super) struct Statements {
+            $($(#[$doc])* pub $name: Statement,)*
+        }
+
+        impl Statements {
+            /// Prepares them all.
+            pub async fn prepare(client: &Client) -> Result<Self, tokio_postgres::Error> {
+                Ok(Self { $($name: client.prepare($sql).await?,)* })
+            }
+        }
+    };
+}
+
+statements! {
+    /// Locks the accounts of these organs, and of the senders and recipients of these deliveries, in one order everywhere.
+    lock: "SELECT o.ref, o.id, o.receipt_head, o.open_deliveries FROM organ o
+        WHERE o.ref = ANY (ARRAY(
+            SELECT unnest($1::bigint[])
+            UNION SELECT d.sender FROM delivery d WHERE d.id = ANY ($2::bigint[])
+            UNION SELECT d.recipient FROM delivery d WHERE d.id = ANY ($2::bigint[])))
+        ORDER BY o.ref FOR UPDATE OF o";
+    /// Messages these senders have sent under these ids.
+    known: "SELECT w.place, m.key, m.content_hash
+        FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS w (sender, message_id, place)
+        JOIN message m ON m.sender = w.sender AND m.message_id = w.message_id";
+    /// These deliveries as they stand.
+    deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.lane, d.payload_bytes, d.holder,
+            d.state, d.attempt, d.hold, d.due_at, d.expires_at
+        FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to WHERE d.id = ANY ($1::bigint[])";
+    /// The last receipt of each message of these deliveries.
+    last_receipts: "SELECT m.message, r.message_sequence, r.time
+        FROM (SELECT DISTINCT message FROM delivery WHERE id = ANY ($1::bigint[])) m
+        CROSS JOIN LATERAL (SELECT message_sequence, time FROM receipt WHERE message = m.message
+            ORDER BY message_sequence DESC LIMIT 1) r";
+    /// So many numbers for messages.
+    message_keys: "SELECT nextval('message_key') FROM generate_series(1, $1::bigint)";
+    /// So many numbers for deliveries.
+    delivery_ids: "SELECT nextval('delivery_id') FROM generate_series(1, $1::bigint)";
+    /// The receipts of the acceptance of these messages.
+    first_receipts: concat!(receipt_columns!(), "WHERE r.message = ANY ($1::bigint[]) AND r.message_sequence = 1
+        ORDER BY r.message");
+    /// Who these messages go to.
+    addresses: "SELECT m.key, d.id, r.id, a.id FROM message m
+        JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
+        JOIN organ r ON r.ref = d.recipient LEFT JOIN organ a ON a.ref = d.addressed_to
+        WHERE m.key = ANY ($1::bigint[]) ORDER BY d.id";
+    /// New messages.
+    insert_messages: "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
+            last_delivery, content_hash, payload_hash, payload_bytes, header, payload)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[],
+            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[])";
+    /// New deliveries: ready, never offered, due at their expiry.
+    insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
+            expires_at, due_at, state, attempt)
+        SELECT w.*, w.expires_at, 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+            $6::smallint[], $7::bigint[], $8::bigint[])
+            AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at)";
+    /// Steps: from what each delivery was to what it is now.
+    move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
+            due_at = w.due_at, ended_at = w.ended_at
+        FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
+            $7::bigint[], $8::bigint[], $9::bigint[])
+            AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at)
+        WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt";
+    /// New receipts.
+    insert_receipts: "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
+            asserted_by, attempt, cause, reason, retry_time)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::smallint[], $11::bytea[], $12::bigint[])";
+    /// The accounts of the organs.
+    write_accounts: "UPDATE organ o SET receipt_head = w.receipt_head, open_deliveries = w.open_deliveries
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (ref, receipt_head, open_deliveries)
+        WHERE o.ref = w.ref";
+    /// Deliveries that have become ready, to be published by this node.
+    put_outbox: "INSERT INTO outbox (delivery, attempt, node)
+        SELECT w.delivery, w.attempt, $3::bigint FROM unnest($1::bigint[], $2::bigint[]) AS w (delivery, attempt)
+        ON CONFLICT (delivery) DO UPDATE SET attempt = excluded.attempt, node = excluded.node";
+    /// Deliveries the broker has, of these very attempts.
+    published: "DELETE FROM outbox o USING unnest($1::bigint[], $2::bigint[]) AS w (delivery, attempt)
+        WHERE o.delivery = w.delivery AND o.attempt = w.attempt";
+    /// What is ready of one organ is to be published again.
+    publish_again: "INSERT INTO outbox (delivery, attempt, node)
+        SELECT id, attempt, $1::bigint FROM delivery
+        WHERE recipient = (SELECT ref FROM organ WHERE id = $2::text) AND lane IN (0, 1) AND state = 0
+        ON CONFLICT (delivery) DO UPDATE SET attempt = excluded.attempt, node = excluded.node";
+    /// What is ready of all organs.
+    publish_all_again: "INSERT INTO outbox (delivery, attempt, node)
+        SELECT id, attempt, $1::bigint FROM delivery WHERE due_at IS NOT NULL AND state = 0
+        ON CONFLICT (delivery) DO UPDATE SET attempt = excluded.attempt, node = excluded.node";
+    /// Sets a durable number that is $2 to $3.
+    advance_mark: "INSERT INTO mark AS m (name, value)
+        SELECT $1::text, $3::bigint WHERE $2::bigint = 0 OR EXISTS (SELECT FROM mark WHERE name = $1)
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value = $2";
+    /// This commit's number; none is changed when the node was taken off.
+    number_batch: "UPDATE node SET last_batch = $2 WHERE id = $1";
+    /// The last commit of a node, once none of it is under way any more.
+    last_batch: "SELECT last_batch FROM node WHERE id = $1 FOR UPDATE";
+}
