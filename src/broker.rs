@@ -24,6 +24,7 @@ use crate::domain::organ_id::OrganId;
 use crate::ledger::{self, Ready};
 
 pub mod embedded;
+pub mod rabbit;
 
 /// Brings ready deliveries to those who serve mailboxes.
 pub trait Broker: Send + Sync + 'static {

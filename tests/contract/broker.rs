@@ -14,6 +14,7 @@ use crate::support::{letter, offer, organ, soon, t, urgent};
 mod embedded;
 mod order;
 mod published;
+mod rabbit;
 mod race;
 mod random;
 mod repeats;
@@ -26,6 +27,9 @@ pub trait BrokerUnderTest: Send + Sync + Sized + 'static {
 
     /// Starts a broker there, over this ledger.
     fn start(&self, ledger: Arc<dyn Ledger>) -> impl Future<Output = Arc<dyn Broker>> + Send;
+
+    /// Resolves when what was published there has arrived where it can be taken.
+    fn settled(&self) -> impl Future<Output = ()> + Send;
 }
 
 /// No bound on the bytes of a take.
@@ -84,7 +88,12 @@ impl<B: BrokerUnderTest> Exchange<B> {
     async fn send(&mut self, letters: Vec<Acceptance>) -> Vec<DeliveryId> {
         let ids = self.accept(letters).await;
         self.publish();
+        self.settled().await;
         ids
+    }
+
+    async fn settled(&self) {
+        self.place.settled().await;
     }
 
     fn hear(&mut self) {
@@ -168,4 +177,5 @@ macro_rules! stamp {
 
 stamp! {
     embedded_broker: crate::broker::embedded::Embedded;
+    rabbit_broker: crate::broker::rabbit::Rabbit;
 }

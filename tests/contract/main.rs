@@ -4,4 +4,6 @@
 
 mod broker;
 mod ledger;
+#[path = "../rabbit/node.rs"]
+mod node;
 mod support;

@@ -45,10 +45,13 @@ pub(super) async fn run(core: Arc<Core>, stop: CancellationToken) {
             }
         }
         let another = |state: &State| !matches!(state, State::Up(now) | State::Blocked(now, _) if *now == epoch);
-        tokio::select! {
+        let missing = tokio::select! {
             () = stop.cancelled() => return,
-            _ = state.wait_for(another) => {}
-            () = core.redeclare.notified() => tokio::time::sleep(AGAIN_DELAY).await,
+            _ = state.wait_for(another) => false,
+            () = core.redeclare.notified() => true,
+        };
+        if missing {
+            tokio::time::sleep(AGAIN_DELAY).await;
         }
     }
 }

@@ -87,7 +87,7 @@ impl Parking {
         // Whoever published it is among its properties; RabbitMQ would take that for a forgery of ours.
         let mut kept = BasicProperties::default().with_headers(headers).with_delivery_mode(2);
         if let Some(kind) = properties.kind() {
-            kept = kept.with_kind(kind.clone());
+            kept = kept.with_type(kind.clone());
         }
         if let Some(content_type) = properties.content_type() {
             kept = kept.with_content_type(content_type.clone());

@@ -34,7 +34,7 @@ pub(super) fn pack(ready: &Ready) -> Packed {
     };
     let body = serde_json::to_vec(&pointer).expect("texts and numbers are JSON");
     let properties = BasicProperties::default()
-        .with_kind(POINTER_TYPE.into())
+        .with_type(POINTER_TYPE.into())
         .with_content_type("application/json".into())
         .with_delivery_mode(PERSISTENT)
         .with_message_id(id.into());

@@ -61,7 +61,8 @@ impl Shelf {
                     return taken;
                 }
                 left = left.saturating_sub(ready.payload_bytes);
-                self.held.insert(ready.delivery, first.remove());
+                let arrived = first.remove();
+                self.held.insert(ready.delivery, arrived);
                 taken.push(ready);
             }
         }

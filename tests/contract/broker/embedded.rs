@@ -25,6 +25,8 @@ impl BrokerUnderTest for Embedded {
     async fn start(&self, ledger: Arc<dyn Ledger>) -> Arc<dyn Broker> {
         Arc::new(EmbeddedBroker::new(ledger))
     }
+
+    async fn settled(&self) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

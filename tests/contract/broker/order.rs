@@ -49,6 +49,7 @@ pub async fn ready_again_comes_before_the_younger<B: BrokerUnderTest>() {
         exchange.ledger.step(dropped(id, 1, t(3))).await.unwrap();
     }
     exchange.publish();
+    exchange.settled().await;
     let expected = [sent[0], sent[1], sent[3], sent[4], sent[5]];
     assert_eq!(ids(&take(&mut *consumer, 5).await), expected);
 }
