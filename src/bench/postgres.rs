@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use tokio_postgres::config::Host;
+use tokio_postgres::config::Host as Place;
 use tokio_postgres::{Client, NoTls};
 
 use super::error::Error;
 use super::secret;
 use crate::config::Config;
 use crate::config::ledger::Store;
+use crate::config::postgres::{Host, Tls};
 
 /// Where a URL names no port.
 const PORT: u16 = 5_432;
@@ -30,7 +31,20 @@ impl Database {
 
     /// Has a gateway keep its ledger here; the password is put into a file of the folder.
     pub fn configure(&self, config: &mut Config, folder: &Path) -> Result<(), Error> {
+        let hosts = self.server.get_hosts().iter().map(|host| match host {
+            Place::Tcp(name) => name.clone(),
+            Place::Unix(folder) => folder.display().to_string(),
+        });
+        let port = self.server.get_ports().first().copied().unwrap_or(PORT);
         config.ledger.store = Store::Postgres;
+        let settings = &mut config.postgres;
+        settings.hosts = hosts.map(|name| Host { name, port }).collect();
+        settings.database.clone_from(&self.name);
+        settings.user = self.server.get_user().unwrap_or("postgres").to_owned();
+        settings.tls = Tls::Off;
+        if let Some(password) = self.server.get_password() {
+            settings.password_file = secret(folder, "postgres.password", &String::from_utf8_lossy(password))?;
+        }
         Ok(())
     }
 
