@@ -1,9 +1,8 @@
-//! The gRPC face of the gateway: one small handler for each call, over [`Intake`] and [`Dispatch`].
+//! The gRPC face of the gateway: one small handler for each call, over [`Desk`] and [`Dispatch`].
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
@@ -12,8 +11,8 @@ use crate::delivery::Dispatch;
 use crate::directory::Directory;
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::Intake;
 use crate::proto::convert;
+use crate::submission::Desk;
 
 mod caller;
 mod collect;
@@ -23,7 +22,6 @@ mod exchange;
 mod history;
 mod receipts;
 mod server;
-mod settlements;
 mod streams;
 mod submit;
 mod untyped;
@@ -33,16 +31,14 @@ use streams::Streams;
 
 /// What the handlers work with.
 pub struct Api {
-    /// The door.
-    pub intake: Arc<Intake>,
+    /// Where submissions come in.
+    pub desk: Arc<Desk>,
     /// Delivery and the ledger.
     pub dispatch: Arc<Dispatch>,
     /// Who takes part.
     pub directory: Arc<ArcSwap<Directory>>,
     /// What the handlers are limited to.
     pub limits: Limits,
-    /// Payload bytes that may be on their way to the disk, in KiB.
-    pub in_flight_kib: Arc<Semaphore>,
     /// Open streams per organ.
     pub streams: Arc<Streams>,
     /// Tasks that outlive their call by a little: they end before the ledger is closed.
@@ -62,27 +58,23 @@ pub struct Limits {
     pub collect_window_bytes: u64,
     /// Streams an organ may have open.
     pub streams_per_organ_max: usize,
-    /// Payload bytes that may be on their way to the disk.
-    pub in_flight_bytes_max: usize,
 }
 
 impl Api {
     /// The handlers of a gateway.
     pub fn new(
-        intake: Arc<Intake>,
+        desk: Arc<Desk>,
         dispatch: Arc<Dispatch>,
         directory: Arc<ArcSwap<Directory>>,
         limits: Limits,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let kib = (limits.in_flight_bytes_max / 1_024).clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            intake,
+            desk,
             dispatch,
             directory,
             limits,
-            in_flight_kib: Arc::new(Semaphore::new(kib)),
             streams: Arc::new(Streams::new(limits.streams_per_organ_max)),
             tasks,
             stop,

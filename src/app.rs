@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,25 +12,32 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, Api, ServeError, ServerOptions};
-use crate::broker::embedded::EmbeddedBroker;
+use crate::amqp::OptionsError;
+use crate::api::{self, ServeError};
+use crate::bridge::Bridge;
+use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Stalls, Timers};
+use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory};
-use crate::domain::delivery::Policy;
 use crate::domain::time::Clock;
 use crate::identity;
-use crate::identity::accept::{AcceptLimits, Acceptor};
-use crate::identity::tls::{ServerTls, TlsFiles};
-use crate::intake::{Intake, Rules};
-use crate::ledger::sqlite::{self, SqliteLedger};
-use crate::ledger::{self, Commits, Ledger};
+use crate::identity::accept::Acceptor;
+use crate::identity::tls::ServerTls;
+use crate::intake::Intake;
+use crate::ledger::{self};
+use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
+use crate::submission::Desk;
 
+mod assemble;
+mod rabbit;
 mod reload;
+mod stores;
 mod watch;
 
+pub use assemble::tls_files;
+pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
 /// Silent organs' rates are forgotten this often.
@@ -46,9 +52,15 @@ pub enum StartError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// The ledger cannot be opened.
+    /// The ledger on SQLite cannot be opened.
     #[error(transparent)]
-    Ledger(#[from] sqlite::OpenError),
+    Sqlite(#[from] sqlite::OpenError),
+    /// The ledger on PostgreSQL cannot be opened.
+    #[error(transparent)]
+    Postgres(#[from] postgres::OpenError),
+    /// RabbitMQ cannot be connected to, whatever it does.
+    #[error(transparent)]
+    RabbitMq(#[from] OptionsError),
     /// The ledger was opened, and failed.
     #[error(transparent)]
     LedgerWork(#[from] ledger::Error),
@@ -94,6 +106,8 @@ struct Parts {
     directory: Arc<ArcSwap<Directory>>,
     directory_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
+    rabbit: Option<Arc<RabbitBroker>>,
+    bridge: Option<Bridge>,
 }
 
 impl Gateway {
@@ -104,26 +118,36 @@ impl Gateway {
         let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
-        let (ledger, commits) = SqliteLedger::open(&ledger_options(config), Arc::clone(&metrics))?;
-        let dispatch = Arc::new(dispatch(config, Arc::new(ledger), clock, metrics));
-        let parts = Parts {
+        let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
+        let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
+        let dispatch = Arc::new(dispatch);
+        let mut parts = Parts {
             tls,
             directory,
             directory_files: config.directory.files.clone(),
             dispatch: Arc::clone(&dispatch),
+            rabbit,
+            bridge: None,
         };
         let stop = CancellationToken::new();
         let drain = stop.child_token();
         let tasks = TaskTracker::new();
         let timers = Timers::new(Arc::clone(&dispatch));
-        let mut background = vec![route(&dispatch, commits, &timers)];
+        let mut background = vec![assemble::route(&dispatch, commits, &timers)];
         let recovered = timers.recover().await?;
         let listener = bind(config.gateway.listen, "gateway.listen").await?;
         let address = local_address(&listener, "gateway.listen", config.gateway.listen)?;
-        let intake = Arc::new(intake(config, &parts));
-        let api = api(config, &parts, Arc::clone(&intake), &tasks, &drain);
-        let incoming = Acceptor::new(Arc::clone(&parts.tls), accept_limits(config)).incoming(listener);
-        let serving = tokio::spawn(api::serve(api, server_options(config), incoming, stop.child_token()));
+        let intake = Arc::new(assemble::intake(config, &parts));
+        let in_flight_bytes_max = config.limits.in_flight_bytes_max;
+        let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
+        if parts.rabbit.is_some() {
+            parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
+        }
+        let api = assemble::api(config, &parts, desk, &tasks, &drain);
+        let incoming =
+            Acceptor::new(Arc::clone(&parts.tls), assemble::accept_limits(config)).incoming(listener);
+        let serving =
+            tokio::spawn(api::serve(api, assemble::server_options(config), incoming, stop.child_token()));
         background.push(tokio::spawn(timers.run(stop.child_token())));
         let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
         background.push(tokio::spawn(stalls.run(stop.child_token())));
@@ -176,6 +200,12 @@ impl Gateway {
         let orderly = tokio::time::timeout(grace, async {
             tasks.wait().await;
             let _failed = (&mut serving).await.is_err();
+            if let Some(bridge) = &parts.bridge {
+                bridge.stop().await;
+            }
+            if let Some(rabbit) = &parts.rabbit {
+                rabbit.stop().await;
+            }
         });
         let in_time = orderly.await.is_ok();
         serving.abort();
@@ -188,56 +218,6 @@ impl Gateway {
         tracing::info!(in_time, "the gateway has stopped");
         in_time && closed.is_ok()
     }
-}
-
-fn dispatch(
-    config: &Config,
-    ledger: Arc<dyn Ledger>,
-    clock: Arc<dyn Clock>,
-    metrics: Arc<Metrics>,
-) -> Dispatch {
-    Dispatch {
-        broker: Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
-        ledger,
-        hot: HotMessages::new(config.limits.hot_bytes_max as u64),
-        served: Served::default(),
-        heads: Heads::default(),
-        clock,
-        metrics,
-    }
-}
-
-fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
-    tokio::spawn(Router::new(Arc::clone(dispatch), commits, timers.alarm()).run())
-}
-
-fn intake(config: &Config, parts: &Parts) -> Intake {
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    let rules = Rules {
-        payload_bytes_max: config.limits.payload_bytes_max,
-        ttl: config.delivery.ttl,
-        rate_per_s: at_least_one(config.limits.rate_per_s),
-        rate_burst: at_least_one(config.limits.rate_burst),
-    };
-    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
-}
-
-fn api(
-    config: &Config,
-    parts: &Parts,
-    intake: Arc<Intake>,
-    tasks: &TaskTracker,
-    drain: &CancellationToken,
-) -> Arc<Api> {
-    let limits = api::Limits {
-        payload_bytes_max: config.limits.payload_bytes_max,
-        stream_window: config.limits.stream_window,
-        collect_window_bytes: config.limits.collect_window_bytes as u64,
-        streams_per_organ_max: config.limits.streams_per_organ_max,
-        in_flight_bytes_max: config.limits.in_flight_bytes_max,
-    };
-    let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
-    Arc::new(Api::new(intake, dispatch, directory, limits, tasks.clone(), drain.clone()))
 }
 
 async fn housekeeping(intake: Arc<Intake>, tls: Arc<ServerTls>, stop: CancellationToken) {
@@ -263,51 +243,4 @@ fn local_address(
     listen: SocketAddr,
 ) -> Result<SocketAddr, StartError> {
     listener.local_addr().map_err(|source| StartError::Listen { key, listen, source })
-}
-
-/// Where the certificates of a configuration are.
-pub fn tls_files(config: &Config) -> TlsFiles {
-    TlsFiles {
-        certificate: config.tls.cert.clone(),
-        key: config.tls.key.clone(),
-        client_ca: config.tls.client_ca.clone(),
-        crls: config.tls.crls.clone(),
-        tls12: config.tls.allow_tls12,
-    }
-}
-
-fn accept_limits(config: &Config) -> AcceptLimits {
-    AcceptLimits {
-        handshake_timeout: config.tls.handshake_timeout,
-        handshakes_max: config.tls.handshakes_max,
-        connections_max: config.tls.connections_max,
-        ..AcceptLimits::default()
-    }
-}
-
-fn server_options(config: &Config) -> ServerOptions {
-    ServerOptions {
-        calls_per_connection_max: config.gateway.calls_per_connection_max,
-        keepalive_interval: config.gateway.keepalive_interval,
-        keepalive_timeout: config.gateway.keepalive_timeout,
-    }
-}
-
-fn ledger_options(config: &Config) -> sqlite::Options {
-    sqlite::Options {
-        path: config.ledger.path.clone(),
-        commit_batch_max: config.ledger.commit_batch_max,
-        commit_bytes_max: config.ledger.commit_bytes_max,
-        queue_max: config.ledger.queue_max,
-        readers: config.ledger.readers,
-        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
-        policy: Policy {
-            attempts_max: config.delivery.attempts_max,
-            retry_delay_min: config.delivery.retry_delay_min,
-            retry_delay_max: config.delivery.retry_delay_max,
-            retry_jitter: config.delivery.retry_jitter,
-            prompt_attempts: config.delivery.prompt_attempts,
-        },
-        outbox: false,
-    }
 }

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config;
 
+mod amqp;
 mod bench;
 mod check_config;
 mod collect;
@@ -55,6 +56,7 @@ enum Command {
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
+    Amqp(amqp::Amqp),
     Bench(bench::Bench),
     #[command(hide = true)]
     BenchClient(bench::BenchClient),
@@ -79,6 +81,7 @@ pub fn run() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
+        Command::Amqp(amqp) => amqp.run(lang),
         Command::Bench(bench) => bench.run(),
         Command::BenchClient(client) => client.run(),
     };

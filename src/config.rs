@@ -1,6 +1,7 @@
 //! The configuration: `config/truc.default.toml`, overridden by a file, overridden by the environment. The only place that reads
 //! the environment.
 
+pub mod bridge;
 pub mod broker;
 mod check;
 pub mod delivery;
@@ -13,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod log;
 pub mod ops;
+pub mod postgres;
 pub mod rabbitmq;
 pub mod tls;
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub tls: tls::Tls,
     /// The durable store.
     pub ledger: ledger::Ledger,
+    /// The database of a ledger that several nodes share.
+    pub postgres: postgres::Postgres,
     /// What brings deliveries to those who serve mailboxes.
     pub broker: broker::Broker,
     /// The broker outside the gateway.
@@ -52,6 +56,8 @@ pub struct Config {
     pub delivery: delivery::Delivery,
     /// What one organ or one request may take up.
     pub limits: limits::Limits,
+    /// Agencies attached by AMQP.
+    pub bridge: bridge::Bridge,
     /// Where the organs are read from.
     pub directory: directory::Directory,
     /// Metrics and probes.
@@ -94,10 +100,12 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
+        self.postgres.check(self.ledger.store)?;
         self.broker.check(&self.ledger)?;
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.limits.check()?;
+        self.bridge.check(&self.limits)?;
         self.directory.check()?;
         self.ops.check(self.gateway.listen)?;
         self.log.check()

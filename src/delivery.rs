@@ -40,7 +40,7 @@ pub struct Dispatch {
     /// The transport.
     pub broker: Arc<dyn Broker>,
     /// Messages kept at hand.
-    pub hot: HotMessages,
+    pub hot: Arc<HotMessages>,
     /// Which mailboxes are served on this node.
     pub served: Served,
     /// Where each sender's log of receipts ends.

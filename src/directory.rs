@@ -18,7 +18,7 @@ use std::path::Path;
 use time::Date;
 
 pub use self::error::{Error, Why};
-pub use self::organ::{Organ, vietnam_day};
+pub use self::organ::{Link, Organ, vietnam_day};
 pub use self::resolve::Resolution;
 use crate::domain::organ_id::OrganId;
 
@@ -102,6 +102,11 @@ impl Directory {
     /// One organ. One hash look-up, no allocation.
     pub fn get(&self, id: &OrganId) -> Option<&Organ> {
         self.by_id.get(id).map(|index| &self.organs[*index as usize])
+    }
+
+    /// The organs attached to RabbitMQ, open or closed, in the order of their ids.
+    pub fn attached_by_amqp(&self) -> impl Iterator<Item = &Organ> {
+        self.organs.iter().filter(|organ| organ.link.is_amqp())
     }
 
     /// Up to `limit` of the organs selected, in the order of their ids, those after `after`.

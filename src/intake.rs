@@ -22,6 +22,7 @@ use crate::proto::{convert, v1};
 mod content;
 pub mod fields;
 mod recipients;
+pub mod settlements;
 
 use content::Content;
 
@@ -215,6 +216,25 @@ fn mismatch(written: &OrganId, sender: &OrganId) -> Refusal {
     )
     .field("submission.edxml.file.MessageHeader.From.OrganId")
     .hint("submit a file with the certificate of the organ it is from, or of one that may act for it")
+}
+
+/// The organ a request is about: the one named, if `by` may act for it, else `by` itself.
+pub fn speaks_for(directory: &Directory, by: &OrganId, named: &str, path: &str) -> Result<OrganId, Refusal> {
+    let organ = match named {
+        "" => by.clone(),
+        text => fields::organ(text, path)?,
+    };
+    if directory.get(by).is_none() {
+        return Err(Refusal::new(
+            Reason::CertificateOrganUnknown,
+            format!("organ {by} of the certificate is not in the directory"),
+        )
+        .hint("have the organ entered in the directory, or use a certificate of one that is"));
+    }
+    match directory.acts_for(by, &organ) {
+        true => Ok(organ),
+        false => Err(not_acting_for(by, &organ).field(path)),
+    }
 }
 
 /// The refusal of one who acts for an organ it may not act for.

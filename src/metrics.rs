@@ -8,7 +8,9 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
-pub use self::labels::{HandshakeResult, OpenState, SettlementOutcome, StallReason, SubmitResult, Version};
+pub use self::labels::{
+    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version,
+};
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
 
@@ -109,6 +111,22 @@ table! {
     hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
     /// Time from a submission's arrival to its answer, accepted or not.
     submit_seconds: Histogram = "truc_submit_seconds", "seconds", SECONDS;
+    /// Submissions answered that came through RabbitMQ; those are in `truc_submissions_total` too.
+    bridge_submissions: Family<Counter, SubmitResult> = "truc_bridge_submissions_total", "count", NONE;
+    /// Deliveries written for agencies attached by AMQP, each attempt counted.
+    bridge_deliveries: Counter = "truc_bridge_deliveries_total", "count", NONE;
+    /// Messages with settlements that came through RabbitMQ.
+    bridge_outcomes: Counter = "truc_bridge_outcomes_total", "count", NONE;
+    /// Receipts that the broker has confirmed for agencies attached by AMQP, repeats counted.
+    bridge_receipts: Counter = "truc_bridge_receipts_total", "count", NONE;
+    /// Deliveries an agency's queue gave back: rejected without an outcome, or handed out too often.
+    bridge_dead_lettered: Counter = "truc_bridge_dead_lettered_total", "count", NONE;
+    /// Leases renewed of deliveries that wait in agencies' queues.
+    bridge_renewals: Counter = "truc_bridge_renewals_total", "count", NONE;
+    /// Refusals an agency's full queue of receipts did not take; nothing was promised.
+    bridge_answers_lost: Counter = "truc_bridge_answers_lost_total", "count", NONE;
+    /// Messages parked, by the cause.
+    bridge_parked: Family<Counter, ParkCause> = "truc_bridge_parked_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.

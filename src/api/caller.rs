@@ -8,7 +8,7 @@ use super::Api;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::identity::{Peer, Role};
-use crate::intake::{self, fields};
+use crate::intake;
 
 /// One who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,21 +66,7 @@ impl Api {
     /// The organ a call is about: the one named, if the caller may act for it, else the caller's own.
     pub fn speaker(&self, caller: Caller, named: &str, path: &str) -> Result<Speaker, Refusal> {
         let by = caller.organ()?;
-        let organ = match named {
-            "" => by.clone(),
-            text => fields::organ(text, path)?,
-        };
-        let directory = self.directory.load();
-        if directory.get(&by).is_none() {
-            return Err(Refusal::new(
-                Reason::CertificateOrganUnknown,
-                format!("organ {by} of the certificate is not in the directory"),
-            )
-            .hint("have the organ entered in the directory, or use a certificate of one that is"));
-        }
-        if !directory.acts_for(&by, &organ) {
-            return Err(intake::not_acting_for(&by, &organ).field(path));
-        }
+        let organ = intake::speaks_for(&self.directory.load(), &by, named, path)?;
         Ok(Speaker { by, organ })
     }
 }

@@ -10,14 +10,13 @@ use tonic::{Status, Streaming};
 
 use super::Api;
 use super::caller::{Caller, Speaker};
-use super::settlements;
 use crate::delivery::{CollectorOptions, Handed, Offered, WrittenSettlement};
 use crate::domain::limits::{
     FETCH_DEFAULT, FETCH_MAX, FETCH_WAIT_S_MAX, LEASE_S_DEFAULT, LEASE_S_MAX, LEASE_S_MIN, WINDOW_DEFAULT,
     WINDOW_MAX,
 };
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::ledger_failed;
+use crate::intake::{ledger_failed, settlements};
 use crate::proto::convert;
 use crate::proto::v1::{self, collect_request::Request};
 
@@ -214,22 +213,12 @@ fn response(handed: Handed) -> v1::CollectResponse {
 }
 
 fn delivery(offered: Offered) -> v1::Delivery {
-    let message = &offered.message;
     tracing::debug!(
-        message_id = %message.message_id,
+        message_id = %offered.message.message_id,
         delivery = %offered.stepped.delivery,
         recipient = %offered.stepped.recipient,
         attempt = offered.stepped.progress.attempt,
         "offered"
     );
-    v1::Delivery {
-        delivery_id: offered.stepped.delivery.to_string(),
-        lease: offered.lease().to_string(),
-        attempt: offered.stepped.progress.attempt,
-        recipient: offered.stepped.recipient.to_string(),
-        addressed_to: convert::optional(offered.stepped.addressed_to.as_ref()),
-        lease_expire_time: offered.stepped.progress.due_at.map(convert::timestamp),
-        envelope: Some(convert::envelope(message, message.payload.len() as u64)),
-        payload: message.payload.clone(),
-    }
+    convert::delivery(&offered.stepped, &offered.message)
 }

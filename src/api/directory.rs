@@ -6,7 +6,7 @@ use super::Api;
 use super::caller::Caller;
 use super::cursor::{self, Log};
 use super::history::page_size;
-use crate::directory::{Organ, Resolution, Selection, vietnam_day};
+use crate::directory::{Link, Organ, Resolution, Selection, vietnam_day};
 use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
@@ -124,5 +124,11 @@ fn organ(organ: &Organ) -> v1::Organ {
         successors: organ.successors.iter().map(OrganId::to_string).collect(),
         legal_basis: organ.legal_basis.to_string(),
         acts_for_below: organ.acts_for_below == Some(true),
+        link: match organ.link {
+            Link::Grpc => v1::OrganLink::Grpc,
+            Link::Amqp => v1::OrganLink::Amqp,
+            Link::AmqpJson => v1::OrganLink::AmqpJson,
+        }
+        .into(),
     }
 }

@@ -1,7 +1,6 @@
 //! Submitting: one message, or many on a stream.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures_util::stream::{BoxStream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
@@ -10,28 +9,18 @@ use tonic::{Status, Streaming};
 
 use super::Api;
 use super::streams::OpenStream;
-use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::{Refused, accept_refused, fields, ledger_failed};
-use crate::ledger::{AcceptAnswers, Acceptance, Accepted, AcceptedDelivery, DeliveryRecord, Pending};
-use crate::metrics::SubmitResult;
+use crate::domain::refusal::Refusal;
 use crate::proto::{convert, v1};
+use crate::submission::{self, Answer, Batch};
 
-/// Payloads above this are judged on a thread of their own, so that hashing and reading them holds up nobody.
-const JUDGE_ASIDE_BYTES: usize = 128 * 1_024;
 /// Submissions of a stream handed over together.
 const BATCH_MAX: usize = 64;
 
-/// What becomes of the submissions of one batch, in order.
-struct Batch {
-    started: Instant,
-    // The message id as it was written, and the answer, unless the ledger was asked.
-    slots: Vec<(String, Option<Result<Accepted, Refusal>>)>,
-    answers: Option<Pending<AcceptAnswers>>,
-    // Given back when the batch is answered.
-    _in_flight: Vec<OwnedSemaphorePermit>,
-    _window: Option<OwnedSemaphorePermit>,
+/// A batch and its place in the window, given back when it is answered.
+struct Windowed {
+    batch: Batch,
+    _room: OwnedSemaphorePermit,
 }
 
 impl Api {
@@ -41,8 +30,8 @@ impl Api {
         caller: OrganId,
         submission: Option<v1::Submission>,
     ) -> Result<v1::Acceptance, Refusal> {
-        let batch = self.hand_over(&caller, vec![submission], None).await;
-        let mut results = self.answer(batch).await;
+        let batch = self.desk.hand_over([(caller, submission)].into_iter()).await;
+        let mut results = self.answers(batch).await;
         let (_, result) = results.pop().expect("one submission has one result");
         result.map(|accepted| convert::acceptance(&accepted))
     }
@@ -57,9 +46,12 @@ impl Api {
         // As many batches as there may be submissions; the window counts those.
         let (batches, answers) = mpsc::channel(self.limits.stream_window);
         self.tasks.spawn(Arc::clone(&self).read_submissions(caller, inbound, batches));
-        let answered = ReceiverStream::new(answers).then(move |batch: Result<Batch, Status>| {
+        let answered = ReceiverStream::new(answers).then(move |batch: Result<Windowed, Status>| {
             let api = Arc::clone(&self);
-            async move { Ok(stream_response(api.answer(batch?).await)) }
+            async move {
+                let Windowed { batch, _room } = batch?;
+                Ok(stream_response(api.answers(batch).await))
+            }
         });
         answered.inspect(move |_| _ = &open).boxed()
     }
@@ -68,7 +60,7 @@ impl Api {
         self: Arc<Self>,
         caller: OrganId,
         inbound: Streaming<v1::SubmitStreamRequest>,
-        batches: mpsc::Sender<Result<Batch, Status>>,
+        batches: mpsc::Sender<Result<Windowed, Status>>,
     ) {
         let window = Arc::new(tokio::sync::Semaphore::new(self.limits.stream_window));
         let mut inbound = inbound.ready_chunks(BATCH_MAX.min(self.limits.stream_window));
@@ -86,15 +78,15 @@ impl Api {
             let mut submissions = Vec::with_capacity(chunk.len());
             for message in chunk {
                 match message {
-                    Ok(message) => submissions.push(message.submission),
+                    Ok(message) => submissions.push((caller.clone(), message.submission)),
                     // The first says what is wrong; what the library says after it is about the rest.
                     Err(status) => _ = fault.get_or_insert_with(|| self.broken_off(status)),
                 }
             }
             let count = u32::try_from(submissions.len()).unwrap_or(u32::MAX);
-            let Ok(room) = Arc::clone(&window).acquire_many_owned(count).await else { return };
-            let batch = self.hand_over(&caller, submissions, Some(room)).await;
-            if batches.send(Ok(batch)).await.is_err() {
+            let Ok(_room) = Arc::clone(&window).acquire_many_owned(count).await else { return };
+            let batch = self.desk.hand_over(submissions.into_iter()).await;
+            if batches.send(Ok(Windowed { batch, _room })).await.is_err() {
                 return;
             }
             if let Some(status) = fault {
@@ -104,186 +96,13 @@ impl Api {
         }
     }
 
-    /// Judges submissions and hands those that are good to the ledger, in order.
-    async fn hand_over(
-        &self,
-        caller: &OrganId,
-        submissions: Vec<Option<v1::Submission>>,
-        window: Option<OwnedSemaphorePermit>,
-    ) -> Batch {
-        let started = Instant::now();
-        let mut slots = Vec::with_capacity(submissions.len());
-        let mut in_flight = Vec::with_capacity(submissions.len());
-        let mut good = Vec::with_capacity(submissions.len());
-        for submission in submissions {
-            let id = submission.as_ref().map(|s| s.message_id.clone()).unwrap_or_default();
-            let judged = match self.room_for(submission.as_ref()) {
-                Ok(permit) => {
-                    in_flight.extend(permit);
-                    self.judge(caller, submission).await
-                }
-                Err(refusal) => Err(refusal.into()),
-            };
-            let answer = match judged {
-                Ok(acceptance) => {
-                    good.push(acceptance);
-                    None
-                }
-                Err(refused) => Some(self.accepted_before(refused).await),
-            };
-            slots.push((id, answer));
-        }
-        let mut answers = None;
-        if !good.is_empty() {
-            match self.dispatch.ledger.accept(good).await {
-                Ok(pending) => answers = Some(pending),
-                Err(error) => {
-                    let refusal = ledger_failed(&error);
-                    slots.iter_mut().for_each(|(_, answer)| {
-                        answer.get_or_insert_with(|| Err(refusal.clone()));
-                    });
-                }
-            }
-        }
-        Batch { started, slots, answers, _in_flight: in_flight, _window: window }
-    }
-
-    /// Room in memory for a payload on its way to the disk.
-    fn room_for(&self, submission: Option<&v1::Submission>) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-        let kib = u32::try_from(payload_bytes(submission) / 1_024).unwrap_or(u32::MAX);
-        if kib == 0 {
-            return Ok(None);
-        }
-        Arc::clone(&self.in_flight_kib).try_acquire_many_owned(kib).map(Some).map_err(|_| {
-            Refusal::new(Reason::Overloaded, "the gateway has as many payloads in hand as it may")
-                .hint("submit again after the retry delay")
-                .retry_after(Duration::from_secs(2))
-        })
-    }
-
-    async fn judge(
-        &self,
-        caller: &OrganId,
-        submission: Option<v1::Submission>,
-    ) -> Result<Acceptance, Refused> {
-        let Some(submission) = submission else { return Err(fields::missing("submission").into()) };
-        if payload_bytes(Some(&submission)) <= JUDGE_ASIDE_BYTES {
-            return self.intake.judge(caller, submission);
-        }
-        let (intake, caller) = (Arc::clone(&self.intake), caller.clone());
-        match tokio::task::spawn_blocking(move || intake.judge(&caller, submission)).await {
-            Ok(judged) => judged,
-            Err(error) => {
-                let incident = uuid::Uuid::now_v7();
-                tracing::error!(%incident, %error, "judging a submission failed");
-                Err(Refusal::new(Reason::Internal, "a fault of the gateway")
-                    .fact("incident", incident)
-                    .into())
-            }
-        }
-    }
-
-    /// A submission that is refused for the day it comes gets the first answer again if it was accepted before:
-    /// repeating is safe, also after a deadline or a closure.
-    async fn accepted_before(&self, refused: Refused) -> Result<Accepted, Refusal> {
-        let Refused { refusal, claim } = refused;
-        let Some(claim) = claim else { return Err(refusal) };
-        let found = self.dispatch.ledger.track(&claim.sender, &claim.message_id).await;
-        let Some((record, mut receipts)) = found.map_err(|error| ledger_failed(&error))? else {
-            return Err(refusal);
-        };
-        if record.message.content_hash != claim.content_hash || receipts.is_empty() {
-            return Err(refusal);
-        }
-        let delivery = |record: DeliveryRecord| AcceptedDelivery {
-            id: record.id,
-            recipient: record.recipient,
-            addressed_to: record.addressed_to,
-        };
-        Ok(Accepted {
-            receipt: receipts.swap_remove(0),
-            deliveries: record.deliveries.into_iter().map(delivery).collect(),
-            repeated: true,
-        })
-    }
-
-    async fn answer(&self, batch: Batch) -> Vec<(String, Result<Accepted, Refusal>)> {
-        let answers = match batch.answers {
-            Some(pending) => pending.await,
-            None => Ok(Vec::new()),
-        };
-        let mut answers = answers.map(Vec::into_iter);
-        let results: Vec<_> = batch
-            .slots
-            .into_iter()
-            .map(|(id, answered)| {
-                let result = answered.unwrap_or_else(|| match &mut answers {
-                    Ok(answers) => {
-                        let answer = answers.next().expect("the ledger answers every acceptance of a batch");
-                        answer.map_err(|refused| accept_refused(&refused))
-                    }
-                    Err(error) => Err(ledger_failed(error)),
-                });
-                self.count(&result);
-                log(&id, &result);
-                (id, result)
-            })
-            .collect();
-        self.dispatch.metrics.submit_seconds.record(batch.started.elapsed().as_secs_f64());
-        results
-    }
-
-    fn count(&self, result: &Result<Accepted, Refusal>) {
-        let metrics = &self.dispatch.metrics;
-        let kind = match result {
-            Ok(accepted) if accepted.repeated => SubmitResult::Repeated,
-            Ok(_) => SubmitResult::Accepted,
-            Err(refusal) => {
-                metrics.refusals.of(refusal.reason()).increment(1);
-                SubmitResult::Refused
-            }
-        };
-        metrics.submissions.of(kind).increment(1);
+    async fn answers(&self, batch: Batch) -> Vec<Answer> {
+        let answers = self.desk.answer(batch).await;
+        answers.iter().for_each(|answer| self.desk.told(answer));
+        answers
     }
 }
 
-/// Ids and what became of it; never what is in a document. An id that cannot be one is not repeated.
-fn log(id: &str, result: &Result<Accepted, Refusal>) {
-    match result {
-        Ok(Accepted { receipt, deliveries, repeated }) => tracing::debug!(
-            message_id = %receipt.message_id,
-            sender = %receipt.sender,
-            deliveries = deliveries.len(),
-            repeated,
-            "accepted"
-        ),
-        Err(refusal) => tracing::debug!(
-            message_id = MessageId::parse(id).ok().map(tracing::field::display),
-            reason = refusal.reason().as_str(),
-            field = refusal.field_path(),
-            "refused"
-        ),
-    }
-}
-
-fn payload_bytes(submission: Option<&v1::Submission>) -> usize {
-    match submission.and_then(|s| s.content.as_ref()) {
-        Some(v1::submission::Content::Edxml(edxml)) => edxml.file.len(),
-        Some(v1::submission::Content::Document(document)) => document.payload.len(),
-        None => 0,
-    }
-}
-
-fn stream_response(results: Vec<(String, Result<Accepted, Refusal>)>) -> v1::SubmitStreamResponse {
-    let results = results.into_iter().map(|(id, result)| match result {
-        Ok(accepted) => v1::SubmitResult {
-            message_id: accepted.receipt.message_id.to_string(),
-            result: Some(v1::submit_result::Result::Acceptance(convert::acceptance(&accepted))),
-        },
-        Err(refusal) => v1::SubmitResult {
-            message_id: id,
-            result: Some(v1::submit_result::Result::Refusal(convert::refusal(&refusal))),
-        },
-    });
-    v1::SubmitStreamResponse { results: results.collect() }
+fn stream_response(answers: Vec<Answer>) -> v1::SubmitStreamResponse {
+    v1::SubmitStreamResponse { results: answers.into_iter().map(submission::result).collect() }
 }

@@ -24,6 +24,9 @@ impl Parts {
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
         directory?;
+        if let Some(bridge) = &self.bridge {
+            bridge.directory_changed();
+        }
         tracing::info!(organs = self.directory.load().len(), "the directory is reloaded");
         Ok(())
     }

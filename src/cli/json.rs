@@ -110,6 +110,7 @@ pub fn organ(organ: &v1::Organ) -> Value {
         "successors": organ.successors,
         "legal_basis": given(&organ.legal_basis),
         "acts_for_below": organ.acts_for_below,
+        "link": enum_name(organ.link().as_str_name(), "ORGAN_LINK_"),
     })
 }
 

@@ -82,6 +82,8 @@ words! {
     Path = "Qua các mã", "By way of";
     RepeatedSubmission = "đã gửi trước đây; đây là biên nhận gốc", "submitted before; this is the original receipt";
     Gateway = "trục", "gateway";
+    ParkedId = "Mã lưu tạm", "Parked id";
+    ParkCause = "Nguyên nhân", "Cause";
 
     Accepted = "đã tiếp nhận lên trục", "accepted";
     Redirected = "chuyển hướng", "redirected";

@@ -61,6 +61,8 @@ pub enum Why {
     SuccessorCycle(Vec<OrganId>),
     #[error("`{0}` is neither true nor false")]
     BadFlag(String),
+    #[error("`{0}` is no kind of link")]
+    BadLink(String),
 }
 
 impl Error {
@@ -87,6 +89,7 @@ impl Error {
             Why::UnknownSuccessor(id) => format!("add a row for {id}, or correct the id"),
             Why::SuccessorCycle(_) => "remove one of these successors".into(),
             Why::BadFlag(_) => "write true or false, or leave it empty".into(),
+            Why::BadLink(_) => "write grpc, amqp or amqp-json, or leave it empty".into(),
         }
     }
 

@@ -9,13 +9,15 @@ use time::macros::format_description;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::{Error, Why};
-use super::organ::Organ;
+use super::organ::{Link, Organ};
 use crate::domain::limits::{ORGAN_NAME_CHARS_MAX, SUCCESSORS_MAX};
 use crate::domain::organ_id::OrganId;
 
-/// The columns of a directory file.
-pub(super) const COLUMNS: [&str; 7] =
-    ["organ_id", "name", "open_date", "close_date", "successors", "legal_basis", "acts_for_below"];
+/// The columns of a directory file; those from [`REQUIRED`] on may be missing.
+pub(super) const COLUMNS: [&str; 8] =
+    ["organ_id", "name", "open_date", "close_date", "successors", "legal_basis", "acts_for_below", "link"];
+/// How many of [`COLUMNS`] every file has.
+const REQUIRED: usize = 7;
 
 /// Where a row was read.
 #[derive(Clone, Debug)]
@@ -91,8 +93,9 @@ impl Reader {
             return Err(fields.error("successors", Why::SuccessorsWithoutClose));
         }
         let acts_for_below = fields.flag("acts_for_below")?;
+        let link = fields.link()?;
         let legal_basis = self.legal_basis(fields.text("legal_basis"));
-        Ok(Organ { id, name, open_date, close_date, successors, legal_basis, acts_for_below })
+        Ok(Organ { id, name, open_date, close_date, successors, legal_basis, acts_for_below, link })
     }
 
     fn legal_basis(&mut self, text: &str) -> Arc<str> {
@@ -106,7 +109,7 @@ impl Reader {
 }
 
 /// Where each of [`COLUMNS`] stands in a row.
-struct Columns([usize; COLUMNS.len()]);
+struct Columns([Option<usize>; COLUMNS.len()]);
 
 impl Columns {
     fn of(header: &StringRecord, place: &Place) -> Result<Self, Error> {
@@ -118,14 +121,11 @@ impl Columns {
                 return Err(place.error(column, Why::RepeatedColumn));
             }
         }
-        let mut places = [0; COLUMNS.len()];
-        for (place_of_column, column) in places.iter_mut().zip(COLUMNS) {
-            *place_of_column = header
-                .iter()
-                .position(|name| name == column)
-                .ok_or_else(|| place.error(column, Why::MissingColumn))?;
+        let places = COLUMNS.map(|column| header.iter().position(|name| name == column));
+        match COLUMNS.iter().zip(places).take(REQUIRED).find(|(_, place)| place.is_none()) {
+            Some((column, _)) => Err(place.error(column, Why::MissingColumn)),
+            None => Ok(Self(places)),
         }
-        Ok(Self(places))
     }
 }
 
@@ -138,7 +138,7 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn text(&self, column: &str) -> &'a str {
-        let at = COLUMNS.iter().position(|name| *name == column).map(|at| self.columns.0[at]);
+        let at = COLUMNS.iter().position(|name| *name == column).and_then(|at| self.columns.0[at]);
         at.and_then(|at| self.record.get(at)).unwrap_or_default()
     }
 
@@ -175,6 +175,16 @@ impl<'a> Fields<'a> {
             "true" => Ok(Some(true)),
             "false" => Ok(Some(false)),
             other => Err(self.error(column, Why::BadFlag(other.to_owned()))),
+        }
+    }
+
+    fn link(&self) -> Result<Link, Error> {
+        let text = self.text("link");
+        let known = Link::ALL.into_iter().find(|link| link.as_str() == text);
+        match known {
+            Some(link) => Ok(link),
+            None if text.is_empty() => Ok(Link::default()),
+            None => Err(self.error("link", Why::BadLink(text.to_owned()))),
         }
     }
 

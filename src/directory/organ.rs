@@ -25,6 +25,42 @@ pub struct Organ {
     /// `Some(true)`: its certificate may act for the organs below it. `Some(false)`: neither it nor an organ above it
     /// may. `None`: it has no rule of its own.
     pub acts_for_below: Option<bool>,
+    /// How its system is attached.
+    pub link: Link,
+}
+
+/// How an organ's system is attached to the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Link {
+    /// It calls over gRPC.
+    #[default]
+    Grpc,
+    /// It publishes to and consumes from RabbitMQ; its deliveries are protobuf.
+    Amqp,
+    /// The same; its deliveries are proto-JSON.
+    AmqpJson,
+}
+
+impl Link {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Grpc, Self::Amqp, Self::AmqpJson];
+
+    /// The text in directory files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Amqp => "amqp",
+            Self::AmqpJson => "amqp-json",
+        }
+    }
+
+    /// True when its system is attached to RabbitMQ.
+    pub fn is_amqp(self) -> bool {
+        match self {
+            Self::Grpc => false,
+            Self::Amqp | Self::AmqpJson => true,
+        }
+    }
 }
 
 impl Organ {

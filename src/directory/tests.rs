@@ -194,6 +194,23 @@ fn header_errors_name_the_column() {
 }
 
 #[test]
+fn the_column_of_the_link_may_be_missing_or_empty() {
+    let text = format!(
+        "{},link\nH01,a,,,,,,\nH02,b,,,,,,grpc\nH03,c,,,,,,amqp\nH04,d,,,,,,amqp-json\n",
+        HEADER.trim()
+    );
+    let other = format!("{HEADER}H05,e,,,,,\n");
+    let directory = Directory::from_csv_texts(&[("t.csv", &text), ("u.csv", &other)]).unwrap();
+    let link = |of: &str| directory.get(&id(of)).unwrap().link;
+    assert_eq!([link("H01"), link("H02"), link("H05")], [Link::Grpc; 3]);
+    assert_eq!((link("H03"), link("H04")), (Link::Amqp, Link::AmqpJson));
+    let attached: Vec<_> = directory.attached_by_amqp().map(|organ| organ.id.clone()).collect();
+    assert_eq!(attached, [id("H03"), id("H04")]);
+    let err = Directory::from_csv_texts(&[("t.csv", &text.replace("amqp-json", "stomp"))]).unwrap_err();
+    assert_eq!((err.line, &*err.field, err.why), (5, "link", Why::BadLink("stomp".into())));
+}
+
+#[test]
 fn files_make_one_directory() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);

@@ -180,13 +180,13 @@ impl Ledger for PostgresLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::ready(db, organ.clone(), lane, after, limit))))
+        Box::pin(
+            self.readers.read(move |db, _| Box::pin(mailbox::ready(db, organ.clone(), lane, after, limit))),
+        )
     }
 
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
-        Box::pin(
-            self.readers.read(move |db, names| Box::pin(history::messages(db, names, keys.clone()))),
-        )
+        Box::pin(self.readers.read(move |db, names| Box::pin(history::messages(db, names, keys.clone()))))
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
@@ -207,9 +207,10 @@ impl Ledger for PostgresLedger {
         message_id: &'a MessageId,
     ) -> BoxFuture<'a, Result<Option<Story>, Error>> {
         let (sender, id) = (sender.clone(), message_id.clone());
-        Box::pin(self.readers.read(move |db, names| {
-            Box::pin(history::track(db, names, sender.clone(), id.clone()))
-        }))
+        Box::pin(
+            self.readers
+                .read(move |db, names| Box::pin(history::track(db, names, sender.clone(), id.clone()))),
+        )
     }
 
     fn receipts<'a>(
@@ -219,9 +220,11 @@ impl Ledger for PostgresLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
         let sender = sender.clone();
-        Box::pin(self.readers.read(move |db, names| {
-            Box::pin(receipts::of_sender(db, names, sender.clone(), after, limit))
-        }))
+        Box::pin(
+            self.readers.read(move |db, names| {
+                Box::pin(receipts::of_sender(db, names, sender.clone(), after, limit))
+            }),
+        )
     }
 
     fn sent<'a>(
@@ -231,9 +234,10 @@ impl Ledger for PostgresLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
         let sender = sender.clone();
-        Box::pin(self.readers.read(move |db, names| {
-            Box::pin(history::sent(db, names, sender.clone(), before, limit))
-        }))
+        Box::pin(
+            self.readers
+                .read(move |db, names| Box::pin(history::sent(db, names, sender.clone(), before, limit))),
+        )
     }
 
     fn received<'a>(
@@ -256,9 +260,10 @@ impl Ledger for PostgresLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| {
-            Box::pin(mailbox::held_in_queue(db, organ.clone(), before, limit))
-        }))
+        Box::pin(
+            self.readers
+                .read(move |db, _| Box::pin(mailbox::held_in_queue(db, organ.clone(), before, limit))),
+        )
     }
 
     fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {

@@ -61,6 +61,26 @@ labels! {
         Deferred = "deferred",
     }
 
+    /// Why a message from the broker was parked.
+    ParkCause, "cause" {
+        /// It names no user.
+        NoUser = "no_user",
+        /// Its user is no organ.
+        ForeignUser = "foreign_user",
+        /// Its user is an organ that is not attached by AMQP.
+        NotAttached = "not_attached",
+        /// The gateway's own user published it, and not as a replay.
+        OwnUser = "own_user",
+        /// Neither of the content types that are understood.
+        ContentType = "content_type",
+        /// Another message than belongs there.
+        Type = "type",
+        /// Larger than is read.
+        TooLarge = "too_large",
+        /// Not what its content type says.
+        Malformed = "malformed",
+    }
+
     /// Why nothing moves in a mailbox.
     StallReason, "reason" {
         /// All who serve it hold as much as they may, and do not settle.

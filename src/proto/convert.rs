@@ -7,12 +7,12 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use super::v1;
-use crate::domain::delivery::State;
+use crate::domain::delivery::{Lease, State};
 use crate::domain::message::Urgency;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, DeliveryRecord, Message};
+use crate::ledger::{Accepted, DeliveryRecord, Message, Stepped};
 
 /// The domain of [`tonic_types::ErrorInfo`] in every error.
 pub const ERROR_DOMAIN: &str = "truc";
@@ -228,6 +228,20 @@ pub fn kept_header(
         ..Default::default()
     };
     kept.encode_to_vec().into()
+}
+
+/// A delivery that was offered, and its message.
+pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
+    v1::Delivery {
+        delivery_id: stepped.delivery.to_string(),
+        lease: Lease(stepped.progress.attempt).to_string(),
+        attempt: stepped.progress.attempt,
+        recipient: stepped.recipient.to_string(),
+        addressed_to: optional(stepped.addressed_to.as_ref()),
+        lease_expire_time: stepped.progress.due_at.map(timestamp),
+        envelope: Some(envelope(message, message.payload.len() as u64)),
+        payload: message.payload.clone(),
+    }
 }
 
 /// Where a delivery stands.

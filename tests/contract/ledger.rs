@@ -23,11 +23,11 @@ mod mailbox;
 mod model;
 mod order;
 mod outbox;
+pub mod postgres;
 mod queues;
 mod random;
 mod reading;
 mod receipts;
-pub mod postgres;
 pub mod sqlite;
 mod steps;
 

@@ -71,7 +71,8 @@ impl Node {
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.folder.join("pid")).unwrap();
         assert!(Command::new("kill").args(["-KILL", pid.trim()]).status().unwrap().success());
-        while Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status().unwrap().success() {
+        while Command::new("kill").args(["-0", pid.trim()]).stderr(Stdio::null()).status().unwrap().success()
+        {
             std::thread::yield_now();
         }
     }

@@ -55,7 +55,9 @@ impl Declarations {
         match (told.is_empty(), all.count()) {
             (true, _) => Ok(()),
             (false, 0) => Err(format!("RabbitMQ has it differently: {}", told.join("; "))),
-            (false, more) => Err(format!("RabbitMQ has it differently: {}; and {more} more", told.join("; "))),
+            (false, more) => {
+                Err(format!("RabbitMQ has it differently: {}; and {more} more", told.join("; ")))
+            }
         }
     }
 

@@ -44,7 +44,8 @@ pub(super) async fn run(core: Arc<Core>, stop: CancellationToken) {
                 continue;
             }
         }
-        let another = |state: &State| !matches!(state, State::Up(now) | State::Blocked(now, _) if *now == epoch);
+        let another =
+            |state: &State| !matches!(state, State::Up(now) | State::Blocked(now, _) if *now == epoch);
         let missing = tokio::select! {
             () = stop.cancelled() => return,
             _ = state.wait_for(another) => false,

@@ -71,15 +71,17 @@ mod tests {
 
     #[test]
     fn what_is_no_pointer_is_none() {
-        let good = pack(&Ready {
-            delivery: DeliveryId(1),
-            message: MessageKey(1),
-            payload_bytes: 1,
-            attempt: 0,
-        });
+        let good =
+            pack(&Ready { delivery: DeliveryId(1), message: MessageKey(1), payload_bytes: 1, attempt: 0 });
         assert_eq!(unpack(&BasicProperties::default(), &good.body), None, "another type");
         let long = [b" ".repeat(600), good.body.to_vec()].concat();
-        for body in [&b""[..], b"{}", b"\xff", br#"{"delivery_id":"42","message":1,"payload_bytes":1,"attempt":0}"#, &long] {
+        for body in [
+            &b""[..],
+            b"{}",
+            b"\xff",
+            br#"{"delivery_id":"42","message":1,"payload_bytes":1,"attempt":0}"#,
+            &long,
+        ] {
             assert_eq!(unpack(&good.properties, body), None);
         }
     }

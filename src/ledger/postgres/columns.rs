@@ -29,7 +29,13 @@ pub(super) struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    pub fn push(&mut self, key: MessageKey, sender: OrganRef, new: &'a Acceptance, deliveries: &[DeliveryId]) {
+    pub fn push(
+        &mut self,
+        key: MessageKey,
+        sender: OrganRef,
+        new: &'a Acceptance,
+        deliveries: &[DeliveryId],
+    ) {
         let message = &new.message;
         let id = |delivery: Option<&DeliveryId>| delivery.map_or(0, |id| bounded(id.0));
         self.key.push(bounded(key.0));

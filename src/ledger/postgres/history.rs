@@ -124,8 +124,7 @@ pub(super) async fn received(
         ))
         .await?;
     let before = before.map_or(i64::MAX, |id| bounded(id.0));
-    let rows =
-        client.query(&statement, &[&recipient.as_str(), &before, &open_only, &at_most(limit)]).await?;
+    let rows = client.query(&statement, &[&recipient.as_str(), &before, &open_only, &at_most(limit)]).await?;
     learn_senders(client, names, &rows).await?;
     learn_recipients(client, names, &rows, 10).await?;
     let one = |row| {

@@ -47,7 +47,8 @@ impl Membership {
         let _one_at_a_time = self.joining.lock().await;
         if self.id() == lost {
             // node.join
-            let row = client.query_one("INSERT INTO node (name) VALUES ($1) RETURNING id", &[&self.name]).await?;
+            let row =
+                client.query_one("INSERT INTO node (name) VALUES ($1) RETURNING id", &[&self.name]).await?;
             self.id.store(row.try_get(0)?, Ordering::Release);
         }
         Ok(())
@@ -69,11 +70,8 @@ impl Presence {
     /// Joins. A process of the same name that is at work keeps this one out; one that is gone is taken off at once.
     pub async fn join(server: Server, options: &Options, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let failed = |fault: Fault| OpenError::failed(options, &fault);
-        let membership = Membership {
-            name: options.node.clone(),
-            id: AtomicI64::new(0),
-            joining: Mutex::default(),
-        };
+        let membership =
+            Membership { name: options.node.clone(), id: AtomicI64::new(0), joining: Mutex::default() };
         let mut presence = Self {
             membership: Arc::new(membership),
             heard: Arc::default(),
@@ -151,7 +149,10 @@ impl Presence {
             self.heard.missed();
         }
         let Some((client, _)) = &self.connected else { return Ok(()) };
-        let beat = tokio::time::timeout(self.node_timeout / 2, Self::look(client, &self.membership, self.node_timeout));
+        let beat = tokio::time::timeout(
+            self.node_timeout / 2,
+            Self::look(client, &self.membership, self.node_timeout),
+        );
         let now = beat.await.map_err(|_| Fault::Timeout)??;
         if self.known.iter().any(|node| !now.contains(node)) {
             tracing::info!(nodes = now.len(), "another node is gone");
@@ -166,7 +167,8 @@ impl Presence {
     async fn look(client: &Client, this: &Membership, timeout: Duration) -> Result<BTreeSet<i64>, Fault> {
         let id = this.id();
         // node.seen
-        let seen = client.execute("UPDATE node SET seen_at = clock_timestamp() WHERE id = $1", &[&id]).await?;
+        let seen =
+            client.execute("UPDATE node SET seen_at = clock_timestamp() WHERE id = $1", &[&id]).await?;
         if seen == 0 {
             tracing::warn!("this node was silent too long and had been taken off the list; it joins anew");
             this.join(client, id).await?;

@@ -28,7 +28,9 @@ pub enum OpenError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// Nothing protects the connection.
-    #[error("the connection to the database at {host} would not be encrypted; only one to this machine may be")]
+    #[error(
+        "the connection to the database at {host} would not be encrypted; only one to this machine may be"
+    )]
     Plaintext {
         /// Where the database is.
         host: String,

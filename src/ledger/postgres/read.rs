@@ -21,7 +21,11 @@ use crate::domain::time::Timestamp;
 use crate::ledger::{Acceptance, Accepted, AcceptedDelivery, Commit, MessageKey};
 
 /// Begins the transaction, locks, and reads all that the batch is about, in one round trip.
-pub(super) async fn read<'a>(link: &Link, context: &Context<'a>, batch: &'a [Command]) -> Result<Sheet<'a>, Fault> {
+pub(super) async fn read<'a>(
+    link: &Link,
+    context: &Context<'a>,
+    batch: &'a [Command],
+) -> Result<Sheet<'a>, Fault> {
     let wanted = Wanted::of(batch, context.names)?;
     let (client, s) = (&link.client, &link.statements);
     let (messages, deliveries) = (wanted.acceptances.len() as i64, wanted.deliveries_new);
@@ -128,9 +132,7 @@ fn account(row: &SqlRow) -> Result<(OrganRef, Account), Fault> {
     Ok((organ, Account { id, receipt_head, open_deliveries, was_head: receipt_head, changed: false }))
 }
 
-fn last_receipt(
-    row: &SqlRow,
-) -> Result<(MessageKey, (u32, Timestamp)), Fault> {
+fn last_receipt(row: &SqlRow) -> Result<(MessageKey, (u32, Timestamp)), Fault> {
     let mut cells = Cells::of(row);
     Ok((cells.key()?, (cells.small()?, cells.time()?)))
 }

@@ -106,10 +106,7 @@ impl Server {
 }
 
 impl Connect for Server {
-    fn connect(
-        &self,
-        _: &Config,
-    ) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
+    fn connect(&self, _: &Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), tokio_postgres::Error>> {
         let place = self.last.load(Ordering::Relaxed);
         async move {
             let (client, mut unasked) = self.connect_to(&self.hosts[place]).await?;

@@ -9,7 +9,10 @@ use crate::ledger::codes::bounded;
 use crate::ledger::{BecameReady, Ready, StepError, StepRequest, Stepped};
 
 /// Takes one step, or says why not.
-pub(super) fn step(sheet: &mut Sheet<'_>, request: &StepRequest) -> Result<Result<Stepped, StepError>, Fault> {
+pub(super) fn step(
+    sheet: &mut Sheet<'_>,
+    request: &StepRequest,
+) -> Result<Result<Stepped, StepError>, Fault> {
     let Some(row) = sheet.deliveries.get(&bounded(request.delivery.0)) else {
         return Ok(Err(StepError::NotFound));
     };

@@ -102,7 +102,9 @@ async fn publish_again(link: &Link, context: &Context<'_>, organ: Option<&OrganI
     // It takes as long as there are ready deliveries.
     client.batch_execute("SET LOCAL statement_timeout = 0").await?;
     Ok(match organ {
-        Some(organ) => client.execute(&statements.publish_again, &[&context.commit.node, &organ.as_str()]).await?,
+        Some(organ) => {
+            client.execute(&statements.publish_again, &[&context.commit.node, &organ.as_str()]).await?
+        }
         None => client.execute(&statements.publish_all_again, &[&context.commit.node]).await?,
     })
 }

@@ -187,7 +187,9 @@ impl Writer {
             match fault {
                 Fault::Unfamiliar => self.names.forget(),
                 Fault::TakenOff => {
-                    tracing::warn!("this node was silent too long and had been taken off the list; it joins anew");
+                    tracing::warn!(
+                        "this node was silent too long and had been taken off the list; it joins anew"
+                    );
                     self.membership.join(&link.client, commit.node).await?;
                     self.heard.missed();
                 }

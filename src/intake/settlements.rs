@@ -1,10 +1,10 @@
 //! Settlements as callers write them.
 
+use super::fields;
 use crate::delivery::{SettleAnswer, Settlement, WrittenSettlement};
 use crate::domain::delivery::{DeliveryId, Lease, Outcome, State};
 use crate::domain::limits::{REASON_CHARS_MAX, SETTLEMENTS_MAX};
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::fields;
 use crate::proto::{convert, v1};
 
 /// Reads a batch; each settlement that cannot be understood is refused by itself, a batch that is none as a whole.

@@ -1,0 +1,110 @@
+//! The gateway's parts, made as its configuration says.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Parts, StartError, rabbit};
+use crate::api::{self, Api, ServerOptions};
+use crate::broker::Broker;
+use crate::broker::embedded::EmbeddedBroker;
+use crate::broker::rabbit::RabbitBroker;
+use crate::config::Config;
+use crate::config::broker::Kind;
+use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
+use crate::directory::Directory;
+use crate::domain::time::Clock;
+use crate::identity::accept::AcceptLimits;
+use crate::identity::tls::TlsFiles;
+use crate::intake::{Intake, Rules};
+use crate::ledger::{Commits, Ledger};
+use crate::metrics::Metrics;
+use crate::submission::Desk;
+
+pub(super) fn dispatch(
+    config: &Config,
+    ledger: Arc<dyn Ledger>,
+    directory: &Arc<ArcSwap<Directory>>,
+    clock: Arc<dyn Clock>,
+    metrics: Arc<Metrics>,
+) -> Result<(Dispatch, Option<Arc<RabbitBroker>>), StartError> {
+    let hot = Arc::new(HotMessages::new(config.limits.hot_bytes_max as u64));
+    let rabbit = match config.broker.kind {
+        Kind::Embedded => None,
+        Kind::RabbitMq => {
+            let (ledger, hot, directory) = (Arc::clone(&ledger), Arc::clone(&hot), Arc::clone(directory));
+            let (clock, metrics) = (Arc::clone(&clock), Arc::clone(&metrics));
+            Some(Arc::new(rabbit::broker(config, ledger, hot, directory, clock, metrics)?))
+        }
+    };
+    let broker: Arc<dyn Broker> = match &rabbit {
+        Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
+        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+    };
+    let (served, heads) = (Served::default(), Heads::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
+}
+
+pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
+    tokio::spawn(Router::new(Arc::clone(dispatch), commits, timers.alarm()).run())
+}
+
+pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let rules = Rules {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        ttl: config.delivery.ttl,
+        rate_per_s: at_least_one(config.limits.rate_per_s),
+        rate_burst: at_least_one(config.limits.rate_burst),
+    };
+    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
+}
+
+pub(super) fn api(
+    config: &Config,
+    parts: &Parts,
+    desk: Arc<Desk>,
+    tasks: &TaskTracker,
+    drain: &CancellationToken,
+) -> Arc<Api> {
+    let limits = api::Limits {
+        payload_bytes_max: config.limits.payload_bytes_max,
+        stream_window: config.limits.stream_window,
+        collect_window_bytes: config.limits.collect_window_bytes as u64,
+        streams_per_organ_max: config.limits.streams_per_organ_max,
+    };
+    let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
+    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
+}
+
+/// Where the certificates of a configuration are.
+pub fn tls_files(config: &Config) -> TlsFiles {
+    TlsFiles {
+        certificate: config.tls.cert.clone(),
+        key: config.tls.key.clone(),
+        client_ca: config.tls.client_ca.clone(),
+        crls: config.tls.crls.clone(),
+        tls12: config.tls.allow_tls12,
+    }
+}
+
+pub(super) fn accept_limits(config: &Config) -> AcceptLimits {
+    AcceptLimits {
+        handshake_timeout: config.tls.handshake_timeout,
+        handshakes_max: config.tls.handshakes_max,
+        connections_max: config.tls.connections_max,
+        ..AcceptLimits::default()
+    }
+}
+
+pub(super) fn server_options(config: &Config) -> ServerOptions {
+    ServerOptions {
+        calls_per_connection_max: config.gateway.calls_per_connection_max,
+        keepalive_interval: config.gateway.keepalive_interval,
+        keepalive_timeout: config.gateway.keepalive_timeout,
+    }
+}

@@ -1,0 +1,109 @@
+//! Agencies attached by AMQP: what they submit and settle comes in from RabbitMQ, their deliveries and receipts go out to it.
+//!
+//! `docs/amqp.md` is the contract. The broker is acknowledged only when the ledger has committed; what nobody understands is parked
+//! and blocks nobody. What the bridge publishes it never takes in: it publishes to other exchanges than it reads from, and
+//! what its own user publishes is refused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use crate::amqp::topology::Topology;
+use crate::amqp::{Link, Options, OptionsError, Publisher, Subscription, Tasks};
+use crate::delivery::Dispatch;
+use crate::directory::Directory;
+use crate::submission::Desk;
+
+mod attached;
+pub mod codec;
+mod leases;
+pub mod letter;
+pub mod office;
+mod outcomes;
+mod packer;
+pub mod parked;
+mod receipts;
+pub mod sender;
+mod submissions;
+pub mod users;
+
+pub use packer::Deliveries;
+
+use attached::Attached;
+use leases::Leases;
+use office::Office;
+use outcomes::Outcomes;
+use submissions::Submissions;
+
+/// What an operator sets.
+#[derive(Clone, Debug)]
+pub struct BridgeOptions {
+    /// How RabbitMQ is connected to.
+    pub amqp: Options,
+    /// What is declared there.
+    pub topology: Topology,
+    /// Messages of one kind taken in and not acknowledged.
+    pub prefetch: u16,
+    /// The largest body that is read, bytes.
+    pub message_bytes_max: usize,
+    /// How long a delivery is leased to an agency's queue.
+    pub lease: Duration,
+}
+
+/// The bridge at work.
+pub struct Bridge {
+    tasks: Tasks,
+    changed: Arc<Notify>,
+}
+
+impl Bridge {
+    /// Starts it; it works as soon as RabbitMQ is there.
+    pub fn start(
+        options: BridgeOptions,
+        dispatch: Arc<Dispatch>,
+        desk: Arc<Desk>,
+        directory: Arc<ArcSwap<Directory>>,
+        stop: &CancellationToken,
+    ) -> Result<Self, OptionsError> {
+        let tasks = Tasks::below(stop);
+        let metrics = Arc::clone(&dispatch.metrics);
+        let start = |role| Link::start(options.amqp.clone(), role, Arc::clone(&metrics), &tasks);
+        let (outgoing, incoming) = (start("bridge publish")?, start("bridge consume")?);
+        let office = Arc::new(Office {
+            publisher: Publisher::start(&outgoing, Arc::clone(&metrics), &tasks),
+            link: incoming.clone(),
+            topology: options.topology.clone(),
+            directory,
+            clock: Arc::clone(&dispatch.clock),
+            metrics: Arc::clone(&metrics),
+            message_bytes_max: options.message_bytes_max,
+            tasks: tasks.clone(),
+            room: Arc::new(Semaphore::new(usize::from(options.prefetch) * 2)),
+        });
+        let changed = Arc::new(Notify::new());
+        let subscribe =
+            |queue| Subscription::start(&incoming, queue, options.prefetch, Arc::clone(&metrics), &tasks);
+        let topology = &options.topology;
+        let submissions = Submissions { office: Arc::clone(&office), desk };
+        tasks.spawn(submissions.run(subscribe(topology.submissions())));
+        let outcomes = Outcomes { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
+        tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
+        let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
+        tasks.spawn(attached.run());
+        tasks.spawn(Leases { office, dispatch, lease: options.lease }.run());
+        Ok(Self { tasks, changed })
+    }
+
+    /// The directory is another one.
+    pub fn directory_changed(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Ends it. What was not acknowledged comes again.
+    pub async fn stop(&self) {
+        self.tasks.stopped().await;
+    }
+}

@@ -1,0 +1,140 @@
+//! Receipts for agencies attached by AMQP: each sender's log, in order, into its queue. One node forwards a log at a time; repeats
+//! may occur, gaps never do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::codec::{self, Form};
+use super::office::{Office, properties};
+use crate::amqp::Settled;
+use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY, Watcher};
+use crate::directory::Link;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::domain::time::Timestamp;
+use crate::ledger;
+use crate::proto::{convert, v1};
+
+/// Receipts published together.
+const PAGE: usize = 256;
+/// How long a node has the word over a log; it takes the word anew when the rest no longer suffices for a page.
+const TURN: Duration = Duration::from_secs(30);
+/// What must be left of a turn to publish a page: longer than a publisher waits for its confirms.
+const TURN_LEFT_MIN: Duration = Duration::from_secs(16);
+/// The longest wait before a queue that did not take its receipts is tried again.
+const QUEUE_RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
+
+/// Forwards the receipts of one organ.
+pub struct Forwarder {
+    office: Arc<Office>,
+    dispatch: Arc<Dispatch>,
+    organ: OrganId,
+    mark: String,
+    turn_mark: String,
+    turn: Option<u64>,
+    retry_delay: Duration,
+}
+
+/// What to do next.
+enum Next {
+    /// Look for more at once.
+    More,
+    /// Wait until the log has grown.
+    Wait,
+    /// Look again after this time.
+    After(Duration),
+}
+
+impl Forwarder {
+    /// A forwarder of this organ's receipts.
+    pub fn new(office: Arc<Office>, dispatch: Arc<Dispatch>, organ: OrganId) -> Self {
+        let (mark, turn_mark) = (format!("receipts/{organ}"), format!("receipts-turn/{organ}"));
+        Self { office, dispatch, organ, mark, turn_mark, turn: None, retry_delay: LEDGER_RETRY_DELAY }
+    }
+
+    /// Forwards until it is stopped.
+    pub async fn run(mut self) {
+        // Watched before it is read, so that nothing falls in between.
+        let mut watcher = self.dispatch.heads.watch(&self.organ);
+        loop {
+            match self.forward().await {
+                Ok(Next::More) => {}
+                Ok(Next::Wait) => watcher.grown().await,
+                Ok(Next::After(delay)) => self.wait(delay, &mut watcher).await,
+                // The ledger has logged why.
+                Err(_) => tokio::time::sleep(LEDGER_RETRY_DELAY).await,
+            }
+        }
+    }
+
+    async fn wait(&self, delay: Duration, watcher: &mut Watcher) {
+        tokio::time::sleep(delay).await;
+        // What has grown meanwhile is read now.
+        let _seen = tokio::time::timeout(Duration::ZERO, watcher.grown()).await.is_ok();
+    }
+
+    async fn forward(&mut self) -> Result<Next, ledger::Error> {
+        let after = self.dispatch.ledger.mark(&self.mark).await?;
+        let page = self.dispatch.ledger.receipts(&self.organ, after, PAGE).await?;
+        let Some(first) = page.first() else { return Ok(Next::Wait) };
+        if first.sender_sequence != after + 1 {
+            tracing::error!(organ = %self.organ, after, "receipts are missing from the log; they are not forwarded");
+            return Ok(Next::After(QUEUE_RETRY_DELAY_MAX));
+        }
+        if let Err(other) = self.take_turn().await? {
+            return Ok(Next::After(other));
+        }
+        let taken = self.publish(&page).await;
+        if taken == 0 {
+            self.retry_delay = (self.retry_delay * 2).min(QUEUE_RETRY_DELAY_MAX);
+            return Ok(Next::After(self.retry_delay));
+        }
+        self.retry_delay = LEDGER_RETRY_DELAY;
+        let to = after + taken as u64;
+        // Whoever else forwarded meanwhile did so from the same mark on.
+        let _moved = self.dispatch.ledger.advance_mark(&self.mark, after, to).await?.await?;
+        Ok(if taken == page.len() { Next::More } else { Next::After(self.retry_delay) })
+    }
+
+    /// Takes the word over this log, or keeps it; else for how long another node has it.
+    async fn take_turn(&mut self) -> Result<Result<(), Duration>, ledger::Error> {
+        let now = self.dispatch.clock.now();
+        let enough = micros(now.plus(TURN_LEFT_MIN));
+        if self.turn.is_some_and(|until| until > enough) {
+            return Ok(Ok(()));
+        }
+        let until = self.dispatch.ledger.mark(&self.turn_mark).await?;
+        let is_ours = self.turn == Some(until);
+        if until > micros(now) && !is_ours {
+            return Ok(Err(Duration::from_micros(until - micros(now)).min(TURN)));
+        }
+        // A chance of its own, so that no two nodes write the same number.
+        let next = micros(now.plus(TURN)) + fastrand::u64(0..1_000_000);
+        let taken = self.dispatch.ledger.advance_mark(&self.turn_mark, until, next).await?.await?;
+        self.turn = taken.then_some(next);
+        Ok(if taken { Ok(()) } else { Err(Duration::ZERO) })
+    }
+
+    /// Publishes a page; gives how many of it, from its beginning, the broker has.
+    async fn publish(&self, page: &[Receipt]) -> usize {
+        let link = self.office.directory.load().get(&self.organ).map(|organ| organ.link);
+        let form = if link == Some(Link::AmqpJson) { Form::Json } else { Form::Protobuf };
+        let outgoing = page.iter().map(|receipt| {
+            let id = format!("{}-{}", self.organ, receipt.sender_sequence);
+            let properties = properties::<v1::Receipt>(form, id)
+                .with_correlation_id(receipt.message_id.to_string().into());
+            self.office.to_receipts(&self.organ, properties, codec::write(&convert::receipt(receipt), form))
+        });
+        let settled = self.office.publisher.publish(outgoing.collect()).await.await;
+        if settled.iter().any(|settled| matches!(settled, Settled::Returned { .. })) {
+            self.office.declare_receipts(&self.organ).await;
+        }
+        let taken = settled.iter().take_while(|settled| **settled == Settled::Confirmed).count();
+        self.office.metrics.bridge_receipts.increment(taken as u64);
+        taken
+    }
+}
+
+fn micros(time: Timestamp) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or_default()
+}

@@ -1,0 +1,333 @@
+"""An agency's system attached by AMQP, on pika. It knows docs/amqp.md and the contract's descriptors, and nothing of the gateway.
+
+  agency.py conversation   submits, receives, settles and reads receipts; fails on anything unexpected
+  agency.py publish        publishes what stands on standard input, one JSON object a line
+  agency.py take           takes messages of a queue and prints them, one JSON object a line
+  agency.py serve          takes deliveries over until it has so many documents
+  agency.py watch          reads receipts until so many documents are delivered
+"""
+
+import argparse
+import base64
+import datetime
+import json
+import sys
+import time
+import uuid
+
+import pika
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
+
+PROTOBUF, JSON = "application/x-protobuf", "application/json"
+SUBMISSIONS = "truc.submissions"
+
+
+class Contract:
+    """Messages of truc.v1, by the descriptors the gateway publishes."""
+
+    def __init__(self, path):
+        self.pool = descriptor_pool.DescriptorPool()
+        with open(path, "rb") as file:
+            files = descriptor_pb2.FileDescriptorSet.FromString(file.read())
+        for file in files.file:
+            self.pool.Add(file)
+
+    def _message(self, name):
+        return message_factory.GetMessageClass(self.pool.FindMessageTypeByName(name))()
+
+    def encode(self, name, value, content_type):
+        message = json_format.ParseDict(value, self._message(name), descriptor_pool=self.pool)
+        if content_type == PROTOBUF:
+            return message.SerializeToString()
+        return json_format.MessageToJson(message, descriptor_pool=self.pool, indent=None).encode()
+
+    def decode(self, name, body, content_type):
+        message = self._message(name)
+        if content_type.startswith(PROTOBUF):
+            message.ParseFromString(body)
+        else:
+            json_format.Parse(body, message, descriptor_pool=self.pool)
+        return json_format.MessageToDict(message, descriptor_pool=self.pool)
+
+
+class Agency:
+    """One organ's connection."""
+
+    def __init__(self, args, organ):
+        self.organ, self.contract, self.content_type = organ, args.contract, args.content_type
+        self.user = f"urn:truc:organ:{organ}"
+        with open(f"{args.secrets}/{organ}.password", encoding="ascii") as file:
+            credentials = pika.PlainCredentials(self.user, file.read().strip())
+        self.connection = pika.BlockingConnection(
+            pika.ConnectionParameters("127.0.0.1", args.port, args.vhost, credentials, heartbeat=10)
+        )
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+        self.channel.basic_qos(prefetch_count=32)
+
+    def publish(self, routing_key, name, value):
+        """Publishes a message of the contract; returns when the broker has it. Gives its message id."""
+        message_id = str(uuid.uuid4())
+        properties = pika.BasicProperties(
+            content_type=self.content_type, type=name, user_id=self.user, delivery_mode=2, message_id=message_id
+        )
+        body = self.contract.encode(name, value, self.content_type)
+        self.channel.basic_publish(SUBMISSIONS, routing_key, body, properties, mandatory=True)
+        return message_id
+
+    def submit(self, submission):
+        return self.publish("submit", "truc.v1.SubmitRequest", {"submission": submission})
+
+    def settle(self, *settlements):
+        return self.publish("settle", "truc.v1.SettleRequest", {"settlements": list(settlements)})
+
+    def take(self, queue, seconds=30):
+        """The next message of a queue, acknowledged: its properties, and what it says."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            method, properties, body = self.channel.basic_get(queue)
+            if method:
+                value = self.contract.decode(properties.type, body, properties.content_type)
+                self.channel.basic_ack(method.delivery_tag)
+                return properties, value
+            self.connection.sleep(0.01)
+        raise TimeoutError(f"nothing in {queue} within {seconds} s")
+
+    def delivery(self, urgent=False):
+        properties, value = self.take(f"truc.mailbox.{self.organ}{'.urgent' if urgent else ''}")
+        expect(properties.type, "truc.v1.Delivery")
+        expect(properties.content_type, self.content_type)
+        expect(properties.message_id, value["deliveryId"])
+        expect(properties.headers["x-truc-lease"], value["lease"])
+        return value
+
+    def told(self):
+        return self.take(f"truc.receipts.{self.organ}")
+
+
+def expect(found, wanted):
+    if found != wanted:
+        raise AssertionError(f"{found!r} in place of {wanted!r}")
+
+
+def document(message_id, recipient, payload, urgency="URGENCY_NORMAL"):
+    header = {
+        "recipients": [recipient],
+        "subject": "V/v kiểm thử liên thông",
+        "code": {"number": "7816", "notation": "VPCP-TTĐT"},
+        "promulgationDate": "2026-11-20",
+        "urgency": urgency,
+    }
+    payload = base64.b64encode(payload).decode()
+    return {
+        "messageId": message_id,
+        "document": {"header": header, "payload": payload, "mediaType": "application/pdf"},
+    }
+
+
+def settlement(delivery, **outcome):
+    return {"deliveryId": delivery["deliveryId"], "lease": delivery["lease"], **outcome}
+
+
+class Receipts:
+    """A sender's receipts as they come: in order, known by their numbers, repeats passed over."""
+
+    def __init__(self, agency):
+        self.agency, self.last, self.kinds, self.answers = agency, 0, {}, []
+
+    def read(self):
+        properties, value = self.agency.told()
+        if properties.type != "truc.v1.Receipt":
+            self.answers.append((properties, value))
+            return
+        number = int(value["senderSequence"])
+        expect(properties.message_id, f"{self.agency.organ}-{number}")
+        expect(properties.correlation_id, value["messageId"])
+        if number <= self.last:
+            return
+        expect(number, self.last + 1)
+        self.last = number
+        kind = value["kind"].removeprefix("RECEIPT_KIND_").lower()
+        self.kinds.setdefault(value["messageId"], []).append(kind)
+
+    def until(self, message_id, kind):
+        while kind not in self.kinds.get(message_id, []):
+            self.read()
+
+    def answer(self):
+        while not self.answers:
+            self.read()
+        return self.answers.pop(0)
+
+
+def conversation(args):
+    sender, recipient = Agency(args, args.sender), Agency(args, args.recipient)
+    receipts = Receipts(sender)
+    payload = bytes(range(256)) * 8
+
+    # Three documents: taken over, refused, put off and then taken over.
+    sender.submit(document("m1", args.recipient, payload))
+    one = recipient.delivery()
+    expect(base64.b64decode(one["payload"]), payload)
+    expect((one["envelope"]["messageId"], one["envelope"]["sender"]), ("m1", args.sender))
+    recipient.settle(settlement(one, delivered={}))
+    sender.submit(document("m2", args.recipient, b"2", urgency="URGENCY_EXPRESS"))
+    recipient.settle(settlement(recipient.delivery(urgent=True), rejected={"reason": "sai nơi nhận"}))
+    sender.submit(document("m3", args.recipient, b"3"))
+    three = recipient.delivery()
+    recipient.settle(settlement(three, deferred={"reason": "đang bảo trì"}))
+    again = recipient.delivery()
+    expect(again["deliveryId"], three["deliveryId"])
+    expect((three["attempt"], again["attempt"]), (1, 2))
+    recipient.settle(settlement(again, delivered={}))
+    receipts.until("m1", "delivered")
+    receipts.until("m2", "rejected")
+    receipts.until("m3", "delivered")
+    expect(receipts.kinds["m1"], ["accepted", "offered", "delivered"])
+    expect(receipts.kinds["m2"], ["accepted", "offered", "rejected"])
+    expect(receipts.kinds["m3"], ["accepted", "offered", "deferred", "offered", "delivered"])
+
+    # The same again gets the first receipt again; what is refused says why.
+    known = sender.submit(document("m1", args.recipient, payload))
+    properties, answer = receipts.answer()
+    expect((properties.type, properties.correlation_id), ("truc.v1.SubmitResult", known))
+    expect((answer["messageId"], answer["acceptance"]["repeatedSubmission"]), ("m1", True))
+    refused = [
+        (document("m1", args.recipient, b"other"), "CONTENT_CONFLICT"),
+        (document("m4", "H99", b"x"), "UNKNOWN_RECIPIENT"),
+        ({**document("m5", args.recipient, b"x"), "sender": args.recipient}, "NOT_ACTING_FOR_ORGAN"),
+    ]
+    for submission, reason in refused:
+        known = sender.submit(submission)
+        properties, answer = receipts.answer()
+        expect(properties.correlation_id, known)
+        expect((answer["messageId"], answer["refusal"]["reason"]), (submission["messageId"], "ERROR_REASON_" + reason))
+
+    # So do settlements that are not taken.
+    mistaken = [
+        (settlement(one, rejected={"reason": "đổi ý"}), "ALREADY_SETTLED"),
+        (settlement({"deliveryId": "d999999", "lease": "a1"}, delivered={}), "DELIVERY_NOT_FOUND"),
+        (settlement(one), "MISSING_FIELD"),
+    ]
+    for mistake, reason in mistaken:
+        known = recipient.settle(mistake, settlement(one, delivered={}))
+        properties, answer = recipient.told()
+        expect((properties.type, properties.correlation_id), ("truc.v1.SettleResponse", known))
+        [result] = answer["results"]
+        expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+    # Rejected at the broker without a word: offered again.
+    sender.submit(document("m6", args.recipient, b"6"))
+    queue = f"truc.mailbox.{args.recipient}"
+    for method, _, _ in recipient.channel.consume(queue, inactivity_timeout=30):
+        recipient.channel.basic_nack(method.delivery_tag, requeue=False)
+        break
+    recipient.channel.cancel()
+    six = recipient.delivery()
+    expect(six["attempt"], 2)
+    recipient.settle(settlement(six, delivered={}))
+    receipts.until("m6", "delivered")
+    expect(receipts.kinds["m6"], ["accepted", "offered", "deferred", "offered", "delivered"])
+    print(json.dumps({"receipts": receipts.last}))
+
+
+def publish(args):
+    agency = Agency(args, args.organ)
+    times, published = {}, 0
+    try:
+        for line in sys.stdin:
+            message = json.loads(line)
+            body = message.get("body")
+            if isinstance(body, dict):
+                body = args.contract.encode(message["type"], body, message.get("content_type", args.content_type))
+            else:
+                body = (body or "").encode("latin-1")
+            properties = pika.BasicProperties(
+                content_type=message.get("content_type", args.content_type),
+                type=message.get("type"),
+                user_id=message.get("user_id", agency.user) or None,
+                message_id=message.get("message_id"),
+                headers=message.get("headers"),
+                delivery_mode=2,
+            )
+            exchange = message.get("exchange", SUBMISSIONS)
+            times[message.get("message_id")] = time.time()
+            agency.channel.basic_publish(exchange, message.get("routing_key", "submit"), body, properties, mandatory=True)
+            published += 1
+            agency.connection.sleep(args.pause)
+    except pika.exceptions.ChannelClosedByBroker as closed:
+        print(json.dumps({"published": published, "closed": closed.reply_code, "text": closed.reply_text}))
+        return
+    times.pop(None, None)
+    print(json.dumps({"published": published, "times": times}))
+
+
+def take(args):
+    agency = Agency(args, args.organ)
+    try:
+        for _ in range(args.count):
+            properties, value = agency.take(args.queue, args.seconds)
+            shown = {"type": properties.type, "correlation_id": properties.correlation_id, "value": value}
+            if "time" in value:
+                shown["epoch"] = datetime.datetime.fromisoformat(value["time"]).timestamp()
+            print(json.dumps({**shown, "message_id": properties.message_id}))
+    except TimeoutError as late:
+        print(json.dumps({"late": str(late)}))
+
+
+def serve(args):
+    agency, seen, repeated = Agency(args, args.organ), {}, 0
+    while len(seen) < args.count:
+        delivery = agency.delivery()
+        repeated += delivery["deliveryId"] in seen
+        seen[delivery["deliveryId"]] = delivery["envelope"]["messageId"]
+        agency.settle(settlement(delivery, delivered={}))
+    print(json.dumps({"messages": list(seen.values()), "repeated": repeated}))
+
+
+def watch(args):
+    agency, numbers, delivered, repeated = Agency(args, args.organ), set(), set(), 0
+    while len(delivered) < args.count:
+        properties, value = agency.told()
+        if properties.type != "truc.v1.Receipt":
+            continue
+        number = int(value["senderSequence"])
+        repeated += number in numbers
+        numbers.add(number)
+        if value["kind"] == "RECEIPT_KIND_DELIVERED":
+            delivered.add(value["messageId"])
+    gaps = max(numbers) - len(numbers)
+    print(json.dumps({"receipts": len(numbers), "repeated": repeated, "gaps": gaps, "delivered": list(delivered)}))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--vhost", default="/")
+    parser.add_argument("--secrets", required=True)
+    parser.add_argument("--descriptors", required=True)
+    parser.add_argument("--form", choices=["protobuf", "json"], default="json")
+    commands = parser.add_subparsers(dest="command", required=True)
+    talk = commands.add_parser("conversation")
+    talk.add_argument("sender")
+    talk.add_argument("recipient")
+    publishing = commands.add_parser("publish")
+    publishing.add_argument("organ")
+    publishing.add_argument("--pause", type=float, default=0)
+    taking = commands.add_parser("take")
+    taking.add_argument("organ")
+    taking.add_argument("queue")
+    taking.add_argument("--count", type=int, default=1)
+    taking.add_argument("--seconds", type=float, default=30)
+    for name in ["serve", "watch"]:
+        counting = commands.add_parser(name)
+        counting.add_argument("organ")
+        counting.add_argument("--count", type=int, required=True)
+    args = parser.parse_args()
+    args.contract = Contract(args.descriptors)
+    args.content_type = PROTOBUF if args.form == "protobuf" else JSON
+    {"conversation": conversation, "publish": publish, "take": take, "serve": serve, "watch": watch}[args.command](args)
+
+
+if __name__ == "__main__":
+    main()

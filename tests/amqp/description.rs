@@ -1,0 +1,91 @@
+//! `docs/asyncapi.yaml` and `docs/amqp.md` name what the program names.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use truc::amqp::Names;
+use truc::bridge::codec::{Body, Form};
+use truc::domain::message::Lane;
+use truc::domain::organ_id::OrganId;
+use truc::metrics::{Label, ParkCause};
+use truc::proto::v1;
+
+use crate::world::python;
+
+fn document() -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = Command::new(python())
+        .arg(root.join("tests/amqp/asyncapi.py"))
+        .arg(root.join("docs/asyncapi.yaml"))
+        .output()
+        .unwrap();
+    assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+    serde_json::from_slice(&read.stdout).unwrap()
+}
+
+fn names_of(value: &Value) -> BTreeSet<&str> {
+    value.as_object().unwrap().keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_description_for_tools_agrees_with_the_program() {
+    let document = document();
+    assert_eq!(document["asyncapi"], "3.0.0");
+    let names = Names::default();
+    let organ = OrganId::parse("H49").unwrap();
+    let named = |name: String| name.replace("H49", "{organ}");
+    let channel = |name: &str| &document["channels"][name];
+    assert_eq!(channel("submissions")["address"], Names::SUBMIT);
+    assert_eq!(channel("outcomes")["address"], Names::SETTLE);
+    for name in ["submissions", "outcomes"] {
+        let exchange = &channel(name)["bindings"]["amqp"]["exchange"];
+        assert_eq!(
+            (exchange["name"].as_str(), exchange["type"].as_str()),
+            (Some(&*names.submissions()), Some("direct"))
+        );
+    }
+    assert_eq!(channel("mailbox")["address"], named(names.mailbox(&organ, Lane::Normal)));
+    assert_eq!(channel("mailboxUrgent")["address"], named(names.mailbox(&organ, Lane::Urgent)));
+    assert_eq!(channel("receipts")["address"], named(names.receipts_of(&organ)));
+    assert_eq!(
+        document["channels"].as_object().unwrap().len(),
+        document["operations"].as_object().unwrap().len()
+    );
+
+    let bodies = [
+        v1::SubmitRequest::NAME,
+        v1::SettleRequest::NAME,
+        v1::Delivery::NAME,
+        v1::Receipt::NAME,
+        v1::SubmitResult::NAME,
+        v1::SettleResponse::NAME,
+    ];
+    let messages = &document["components"]["messages"];
+    for (name, message) in messages.as_object().unwrap() {
+        assert_eq!(message["name"], format!("truc.v1.{name}"));
+        assert_eq!(message["bindings"]["amqp"]["messageType"], message["name"]);
+        assert_eq!(message["contentType"], Form::Protobuf.content_type());
+    }
+    let described: BTreeSet<_> =
+        names_of(messages).into_iter().map(|name| format!("truc.v1.{name}")).collect();
+    assert_eq!(described, bodies.map(str::to_owned).into());
+    let headers = names_of(&messages["Delivery"]["headers"]["properties"]);
+    assert!(
+        headers.contains(truc::bridge::letter::DELIVERY_HEADER)
+            && headers.contains(truc::bridge::letter::LEASE_HEADER)
+    );
+}
+
+#[test]
+fn the_page_for_people_names_every_cause_and_message() {
+    let page = include_str!("../../docs/amqp.md");
+    for cause in ParkCause::ALL {
+        assert!(page.contains(&format!("| `{}` |", cause.as_str())), "{cause:?}");
+    }
+    let names = Names::default();
+    for name in [names.submissions(), v1::SettleResponse::NAME.into(), Form::Json.content_type().into()] {
+        assert!(page.contains(&name), "{name}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Agencies attached by AMQP: a real gateway, a real RabbitMQ, and agencies in Python on pika that nobody here wrote.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect has failed")]
+#![allow(clippy::print_stdout, reason = "figures are printed")]
+
+#[path = "../gateway/support.rs"]
+#[allow(dead_code, reason = "not every test binary uses all of it")]
+mod site;
+
+mod conversation;
+mod description;
+mod doors;
+mod killed;
+mod operator;
+mod parked;
+mod poison;
+mod world;
