@@ -8,14 +8,15 @@ use super::gateway::{Gateway, Site};
 use super::plan::Door;
 use super::set_up::SetUp;
 
-/// Nodes at work. Killed when dropped; what they stand on is removed by [`Deployment::remove`] only.
+/// Nodes at work. Killed when dropped.
 pub struct Deployment<'a> {
     site: &'a Site,
     name: String,
     set_up: SetUp,
-    backing: Backing,
     /// The nodes.
     pub nodes: Vec<Gateway>,
+    // Dropped after them.
+    backing: Backing,
     /// How to enter, by any of them.
     pub door: Door,
     /// From the start of the first process until all were ready.
@@ -30,7 +31,7 @@ impl<'a> Deployment<'a> {
         set_up: SetUp,
         servers: Servers<'_>,
     ) -> Result<Self, Error> {
-        let backing = Backing::make(set_up, servers).await?;
+        let backing = Backing::make(set_up, servers, &site.roll.organs).await?;
         let door = Door { endpoints: Vec::new(), pki: site.pki() };
         let (nodes, ready_in) = (Vec::new(), Duration::ZERO);
         let mut this = Self { site, name: name.to_owned(), set_up, backing, nodes, door, ready_in };
@@ -60,7 +61,7 @@ impl<'a> Deployment<'a> {
             stopped = stopped.and(node.stop().await);
             stopped = stopped.and(std::fs::remove_dir_all(&home).map_err(Error::system(home.display())));
         }
-        self.backing.remove(&self.site.roll.organs).await.and(stopped)
+        self.backing.remove().await.and(stopped)
     }
 
     async fn start_nodes(&mut self) -> Result<(), Error> {

@@ -28,6 +28,7 @@ mod accept;
 mod cells;
 mod columns;
 mod command;
+mod facts;
 mod fault;
 mod history;
 mod link;

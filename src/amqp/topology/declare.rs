@@ -13,6 +13,9 @@ use crate::amqp::link::{Link, Lost};
 use crate::amqp::refusal;
 
 const NOT_FOUND: u16 = 404;
+/// The shortest limit of the wait for an answer. A RabbitMQ that makes thousands of quorum queues takes seconds for one; giving the
+/// connection up for that would begin all of it anew.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest wait for a channel to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -45,7 +48,7 @@ async fn ask<T>(
             Some(open) => open,
             None => link.open().await?,
         };
-        let limit = link.options().connect_timeout.max(Duration::from_secs(5));
+        let limit = link.options().connect_timeout.max(ANSWER_TIMEOUT);
         let answer = match tokio::time::timeout(limit, question(open.clone())).await {
             Ok(Ok(done)) => Answer::Done(done),
             Ok(Err(error)) => refusal(&error).map_or(Answer::Again, |(code, text)| Answer::No(code, text)),

@@ -60,6 +60,8 @@ CREATE TABLE delivery (
     due_at        bigint,               -- when something must be done about it; null exactly when it has ended
     ended_at      bigint,               -- when it ended
     holder        bigint,               -- node.id of the node on whose stream it is; null when on none
+    receipt_sequence bigint,            -- the number of its message's last receipt; null where the message has several deliveries ...
+    receipt_time  bigint,               -- ... and that receipt's time
     lane          smallint NOT NULL,    -- as in message
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead
     hold          smallint              -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cells::OrganRef;
 use super::columns::NewReceipt;
+use super::facts::{DeliveryFacts, MessageFacts};
 use super::fault::Fault;
 use super::sheet::{Known, Sheet};
 use crate::domain::delivery::{DeliveryId, Progress};
@@ -31,6 +32,14 @@ pub(super) fn accept<'a>(sheet: &mut Sheet<'a>, new: &'a Acceptance) -> Result<O
     let key = sheet.message_keys.pop_front().ok_or(Fault::Invalid("sequence"))?;
     let ids: Vec<DeliveryId> = sheet.delivery_ids.drain(..recipients.len()).collect();
     sheet.new_messages.push(key, sender, new, &ids);
+    sheet.new_facts.messages.push((
+        bounded(key.0),
+        MessageFacts {
+            message_id: new.message.message_id.clone(),
+            content_hash: new.message.content_hash,
+            payload_hash: new.message.payload_hash,
+        },
+    ));
     let mut accepted = Accepted {
         receipt: append(sheet, key, sender, new, 1, None)?,
         deliveries: Vec::with_capacity(recipients.len()),
@@ -100,6 +109,12 @@ fn deliver(
     columns.lane.push(new.lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(expires_at.as_micros());
+    // The acceptance has one, and each redirection.
+    let receipts = (new.addressees.len() == 1).then(|| 1 + i64::from(addressed_to.is_some()));
+    columns.receipt_sequence.push(receipts);
+    columns.receipt_time.push(receipts.map(|_| new.message.accepted_at.as_micros()));
+    let facts = DeliveryFacts { sender, recipient, addressed_to: addressed_ref };
+    sheet.new_facts.deliveries.push((bounded(id.0), facts));
     sheet.change(recipient)?.open_deliveries += 1;
     sheet.due(due_at);
     sheet.became_ready(BecameReady {

@@ -65,6 +65,8 @@ pub(super) struct Deliveries {
     pub lane: Vec<i16>,
     pub payload_bytes: Vec<i64>,
     pub expires_at: Vec<i64>,
+    pub receipt_sequence: Vec<Option<i64>>,
+    pub receipt_time: Vec<Option<i64>>,
 }
 
 /// New receipts.
@@ -132,10 +134,13 @@ pub(super) struct Moves {
     pub holder: Vec<Option<i64>>,
     pub due_at: Vec<Option<i64>>,
     pub ended_at: Vec<Option<i64>>,
+    pub receipt_sequence: Vec<Option<i64>>,
+    pub receipt_time: Vec<Option<i64>>,
 }
 
 impl Moves {
-    /// One delivery; `holder` is the node on whose stream it is, if it is on one.
+    /// One delivery; `holder` is the node on whose stream it is, if it is on one, `last` the last receipt of its message, if it is
+    /// known by this delivery.
     pub fn push(
         &mut self,
         id: i64,
@@ -143,6 +148,7 @@ impl Moves {
         now: &Progress,
         holder: Option<i64>,
         ended_at: Option<Timestamp>,
+        last: Option<(u32, Timestamp)>,
     ) {
         self.id.push(id);
         self.was_state.push(was.state.code());
@@ -153,6 +159,8 @@ impl Moves {
         self.holder.push(holder.filter(|_| now.hold == Some(Hold::Stream)));
         self.due_at.push(now.due_at.map(Timestamp::as_micros));
         self.ended_at.push(ended_at.map(Timestamp::as_micros));
+        self.receipt_sequence.push(last.map(|(sequence, _)| sequence.into()));
+        self.receipt_time.push(last.map(|(_, time)| time.as_micros()));
     }
 }
 

@@ -1,4 +1,5 @@
-//! Organs' short numbers and their ids, as this node has met them. A number never changes its organ.
+//! Organs' short numbers and their ids, as this node has met them. A number never changes its organ. Beside them, what else never
+//! changes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{PoisonError, RwLock};
@@ -6,12 +7,17 @@ use std::sync::{PoisonError, RwLock};
 use tokio_postgres::Client;
 
 use super::cells::{Cells, OrganRef};
+use super::facts::Facts;
 use super::fault::Fault;
 use crate::domain::organ_id::OrganId;
 
 /// What is known of the organs. Of committed rows only, so that whoever reads may use it.
 #[derive(Debug, Default)]
-pub(super) struct Names(RwLock<Known>);
+pub(super) struct Names {
+    known: RwLock<Known>,
+    /// Of messages and deliveries.
+    pub facts: Facts,
+}
 
 #[derive(Debug, Default)]
 struct Known {
@@ -22,18 +28,19 @@ struct Known {
 impl Names {
     /// The id of a number that was learned.
     pub fn name(&self, organ: OrganRef) -> Result<OrganId, Fault> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.ids.get(&organ).cloned().ok_or(Fault::Unfamiliar)
     }
 
     /// The number of an organ that was learned.
     pub fn number(&self, organ: &OrganId) -> Option<OrganRef> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).numbers.get(organ).copied()
+        self.known.read().unwrap_or_else(PoisonError::into_inner).numbers.get(organ).copied()
     }
 
     /// Forgets all: another server may have been given other numbers.
     pub fn forget(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known::default();
+        self.facts.forget();
     }
 
     /// Learns the ids of these numbers, where they are not known.
@@ -43,7 +50,7 @@ impl Names {
         organs: impl IntoIterator<Item = OrganRef>,
     ) -> Result<(), Fault> {
         let unknown: BTreeSet<OrganRef> = {
-            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             organs.into_iter().filter(|organ| !known.ids.contains_key(organ)).collect()
         };
         if unknown.is_empty() {
@@ -79,7 +86,7 @@ impl Names {
     }
 
     fn unknown<'a>(&self, organs: impl IntoIterator<Item = &'a OrganId>) -> Vec<&'a OrganId> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         organs.into_iter().filter(|organ| !known.numbers.contains_key(*organ)).collect()
     }
 
@@ -91,7 +98,7 @@ impl Names {
     }
 
     fn keep(&self, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
             let mut cells = Cells::of(row);
             let (number, id) = (cells.plain()?, cells.organ()?);

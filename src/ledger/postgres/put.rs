@@ -72,7 +72,7 @@ async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 8> = [
+    let parameters: Parameters<'_, 10> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -81,6 +81,8 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.lane,
         &d.payload_bytes,
         &d.expires_at,
+        &d.receipt_sequence,
+        &d.receipt_time,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
     exactly("insert_deliveries", d.id.len(), insert).await
@@ -108,7 +110,7 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 9> = [
+    let parameters: Parameters<'_, 11> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -118,6 +120,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.holder,
         &m.due_at,
         &m.ended_at,
+        &m.receipt_sequence,
+        &m.receipt_time,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -9,6 +9,7 @@ use tokio_postgres::types::ToSql;
 use super::cells::{Cells, OrganRef};
 use super::columns::{Attempts, Deliveries, Messages, Receipts};
 use super::command::Command;
+use super::facts::NewFacts;
 use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
@@ -30,16 +31,16 @@ pub(super) async fn read<'a>(
     let (client, s) = (&link.client, &link.statements);
     let (messages, deliveries) = (wanted.acceptances.len() as i64, wanted.deliveries_new);
     // Parameters live as long as the futures that send them.
-    let lock: [&(dyn ToSql + Sync); 2] = [&wanted.organs, &wanted.deliveries];
+    let organs: Vec<OrganRef> = wanted.organs.union(&wanted.concerned).copied().collect();
+    let lock: [&(dyn ToSql + Sync); 2] = [&organs, &wanted.strange];
     let known: [&(dyn ToSql + Sync); 2] = [&wanted.senders, &wanted.message_ids];
     let rows: [&(dyn ToSql + Sync); 1] = [&wanted.deliveries];
     let (keys, ids): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&messages], [&deliveries]);
-    let (_, accounts, known, rows, last, keys, ids) = try_join!(
+    let (_, accounts, known, rows, keys, ids) = try_join!(
         client.batch_execute("BEGIN"),
         client.query(&s.lock, &lock),
         client.query(&s.known, &known),
         client.query(&s.deliveries, &rows),
-        client.query(&s.last_receipts, &rows),
         client.query(&s.message_keys, &keys),
         client.query(&s.delivery_ids, &ids),
     )?;
@@ -51,20 +52,22 @@ pub(super) async fn read<'a>(
         accounts: accounts.iter().map(account).collect::<Result<_, _>>()?,
         known: HashMap::new(),
         deliveries: BTreeMap::new(),
-        last_receipts: last.iter().map(last_receipt).collect::<Result<_, _>>()?,
+        last_receipts: HashMap::new(),
         message_keys: numbers(&keys)?.map(MessageKey).collect(),
         delivery_ids: numbers(&ids)?.map(DeliveryId).collect(),
         new_messages: Messages::default(),
         new_deliveries: Deliveries::default(),
         new_receipts: Receipts::default(),
         outbox: Attempts::default(),
+        new_facts: NewFacts::default(),
         commit: Commit::default(),
     };
     wanted.check(&sheet)?;
     for row in &rows {
-        let (id, row) = delivery(row)?;
+        let (id, row, last) = delivery(row)?;
         // One that became visible after the locks were taken is nobody's yet.
         if sheet.accounts.contains_key(&row.sender) && sheet.accounts.contains_key(&row.recipient) {
+            sheet.last_receipts.insert(row.message, last);
             sheet.deliveries.insert(id, row);
         }
     }
@@ -80,9 +83,13 @@ struct Wanted<'a> {
     senders: Vec<OrganRef>,
     message_ids: Vec<&'a str>,
     /// Senders and recipients of the acceptances.
-    organs: Vec<OrganRef>,
+    organs: BTreeSet<OrganRef>,
+    /// Senders and recipients of those deliveries that are known here.
+    concerned: BTreeSet<OrganRef>,
     /// Deliveries that are stepped.
     deliveries: Vec<i64>,
+    /// Those of which it is not known between whom they are.
+    strange: Vec<i64>,
     /// How many deliveries the acceptances make.
     deliveries_new: i64,
 }
@@ -110,8 +117,24 @@ impl<'a> Wanted<'a> {
                 organs.insert(number(&addressee.recipient)?);
             }
         }
-        let (organs, deliveries) = (organs.into_iter().collect(), deliveries.into_iter().collect());
-        Ok(Self { acceptances, senders, message_ids, organs, deliveries, deliveries_new })
+        let deliveries: Vec<i64> = deliveries.into_iter().collect();
+        let (mut concerned, mut strange) = (BTreeSet::new(), Vec::new());
+        for id in &deliveries {
+            match names.facts.delivery(*id) {
+                Some(facts) => concerned.extend([facts.sender, facts.recipient]),
+                None => strange.push(*id),
+            }
+        }
+        Ok(Self {
+            acceptances,
+            senders,
+            message_ids,
+            organs,
+            concerned,
+            deliveries,
+            strange,
+            deliveries_new,
+        })
     }
 
     /// Every organ has the number it is known by.
@@ -132,11 +155,6 @@ fn account(row: &SqlRow) -> Result<(OrganRef, Account), Fault> {
     Ok((organ, Account { id, receipt_head, open_deliveries, was_head: receipt_head, changed: false }))
 }
 
-fn last_receipt(row: &SqlRow) -> Result<(MessageKey, (u32, Timestamp)), Fault> {
-    let mut cells = Cells::of(row);
-    Ok((cells.key()?, (cells.small()?, cells.time()?)))
-}
-
 /// Numbers of a sequence, rising.
 fn numbers(rows: &[SqlRow]) -> Result<impl Iterator<Item = u64>, Fault> {
     let mut numbers: Vec<u64> = rows.iter().map(|row| Cells::of(row).number()).collect::<Result<_, _>>()?;
@@ -144,13 +162,15 @@ fn numbers(rows: &[SqlRow]) -> Result<impl Iterator<Item = u64>, Fault> {
     Ok(numbers.into_iter())
 }
 
-fn delivery(row: &SqlRow) -> Result<(i64, Row), Fault> {
+/// A delivery, and the number and the time of its message's last receipt.
+fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let mut cells = Cells::of(row);
     let id = cells.plain()?;
     let (message, sender, recipient) = (cells.key()?, cells.plain()?, cells.plain()?);
     let addressed_to = cells.organ_if_any()?;
     let (lane, payload_bytes, holder) = (cells.code()?, cells.number()?, cells.plain()?);
     let progress = cells.progress()?;
+    let (alone, last) = (cells.plain()?, (cells.small()?, cells.time()?));
     let row = Row {
         message,
         sender,
@@ -161,9 +181,10 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row), Fault> {
         holder,
         progress,
         was: progress,
+        alone,
         ended_at: None,
     };
-    Ok((id, row))
+    Ok((id, row, last))
 }
 
 /// Reads what was answered to messages that have been accepted before.

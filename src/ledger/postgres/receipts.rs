@@ -4,6 +4,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{Client, Row};
 
 use super::cells::{Cells, OrganRef};
+use super::facts::{DeliveryFacts, MessageFacts};
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::DeliveryId;
@@ -15,10 +16,8 @@ use crate::ledger::codes::{at_most, bounded};
 /// What [`receipts`] reads.
 macro_rules! receipt_columns {
     () => {
-        "SELECT r.sender, r.asserted_by, d.recipient, d.addressed_to, r.delivery, r.attempt,
-             r.sender_sequence, r.message_sequence, r.kind, r.time, r.cause, r.reason, r.retry_time,
-             m.message_id, m.content_hash, m.payload_hash
-         FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery "
+        "SELECT r.message, r.delivery, r.sender, r.asserted_by, r.attempt, r.sender_sequence, r.message_sequence,
+             r.kind, r.time, r.cause, r.reason, r.retry_time FROM receipt r "
     };
 }
 pub(super) use receipt_columns;
@@ -59,26 +58,41 @@ pub(super) async fn of_message(
 
 /// Reads rows of [`receipt_columns`].
 pub(super) async fn receipts(client: &Client, names: &Names, rows: &[Row]) -> Result<Vec<Receipt>, Fault> {
-    let mut organs: Vec<OrganRef> = Vec::with_capacity(rows.len());
+    let mut about = Vec::with_capacity(rows.len());
     for row in rows {
-        for column in 0..4 {
-            organs.extend(row.try_get::<_, Option<OrganRef>>(column)?);
-        }
+        about.push((row.try_get::<_, i64>(0)?, row.try_get::<_, Option<i64>>(1)?));
+    }
+    let messages = names.facts.messages(client, about.iter().map(|(message, _)| *message)).await?;
+    let deliveries = names.facts.deliveries(client, about.iter().filter_map(|(_, id)| *id)).await?;
+    let mut organs: Vec<OrganRef> =
+        deliveries.values().flat_map(|d| [Some(d.recipient), d.addressed_to]).flatten().collect();
+    for row in rows {
+        organs.push(row.try_get(2)?);
+        organs.extend(row.try_get::<_, Option<OrganRef>>(3)?);
     }
     names.learn(client, organs).await?;
-    rows.iter().map(|row| receipt(names, row)).collect()
+    let about = about.into_iter().map(|(message, delivery)| {
+        let message = messages.get(&message).ok_or(Fault::Invalid("message of a receipt"))?;
+        let between = |id: i64| deliveries.get(&id).ok_or(Fault::Invalid("delivery of a receipt"));
+        Ok::<_, Fault>((message, delivery.map(between).transpose()?))
+    });
+    rows.iter().zip(about).map(|(row, about)| receipt(names, row, about?)).collect()
 }
 
-fn receipt(names: &Names, row: &Row) -> Result<Receipt, Fault> {
+fn receipt(
+    names: &Names,
+    row: &Row,
+    (message, between): (&MessageFacts, Option<&DeliveryFacts>),
+) -> Result<Receipt, Fault> {
     let mut cells = Cells::of(row);
+    let (_, delivery): (i64, Option<i64>) = (cells.plain()?, cells.plain()?);
     let organ = |number: Option<OrganRef>| number.map(|number| names.name(number)).transpose();
     let (sender, asserted_by) = (names.name(cells.plain()?)?, organ(cells.plain()?)?);
-    let (recipient, addressed_to) = (organ(cells.plain()?)?, organ(cells.plain()?)?);
-    let delivery: Option<i64> = cells.plain()?;
     let attempt = cells.small()?;
-    let delivery = match (delivery, recipient) {
-        (Some(id), Some(recipient)) => {
+    let delivery = match (delivery, between) {
+        (Some(id), Some(between)) => {
             let id = DeliveryId(u64::try_from(id).map_err(|_| Fault::Invalid("delivery"))?);
+            let (recipient, addressed_to) = (names.name(between.recipient)?, organ(between.addressed_to)?);
             Some(ReceiptDelivery { id, recipient, addressed_to, attempt })
         }
         _ => None,
@@ -94,9 +108,9 @@ fn receipt(names: &Names, row: &Row) -> Result<Receipt, Fault> {
         cause: cells.code_if_any()?,
         reason: reason(cells.plain()?)?,
         retry_time: cells.time_if_any()?,
-        message_id: cells.message_id()?,
-        content_hash: cells.hash()?,
-        payload_hash: cells.hash()?,
+        message_id: message.message_id.clone(),
+        content_hash: message.content_hash,
+        payload_hash: message.payload_hash,
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::Options;
 use super::cells::OrganRef;
 use super::columns::{Accounts, Attempts, Deliveries, Messages, Moves, Receipts};
+use super::facts::NewFacts;
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
@@ -46,6 +47,8 @@ pub(super) struct Row {
     pub progress: Progress,
     /// As the table has it.
     pub was: Progress,
+    /// Whether it is its message's only one. Then the message's last receipt is known by it.
+    pub alone: bool,
     pub ended_at: Option<Timestamp>,
 }
 
@@ -66,6 +69,7 @@ pub(super) struct Sheet<'a> {
     pub new_deliveries: Deliveries,
     pub new_receipts: Receipts<'a>,
     pub outbox: Attempts,
+    pub new_facts: NewFacts,
     pub commit: Commit,
 }
 
@@ -111,7 +115,8 @@ impl Sheet<'_> {
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
         for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was) {
-            moves.push(*id, &row.was, &row.progress, row.holder, row.ended_at);
+            let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
+            moves.push(*id, &row.was, &row.progress, row.holder, row.ended_at, last.copied());
         }
         moves
     }

@@ -34,15 +34,15 @@ statements! {
     known: "SELECT w.place, m.key, m.content_hash
         FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS w (sender, message_id, place)
         JOIN message m ON m.sender = w.sender AND m.message_id = w.message_id";
-    /// These deliveries as they stand.
+    /// These deliveries as they stand, with the last receipt of the message of each.
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.lane, d.payload_bytes, d.holder,
-            d.state, d.attempt, d.hold, d.due_at, d.expires_at
-        FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to WHERE d.id = ANY ($1::bigint[])";
-    /// The last receipt of each message of these deliveries.
-    last_receipts: "SELECT m.message, r.message_sequence, r.time
-        FROM (SELECT DISTINCT message FROM delivery WHERE id = ANY ($1::bigint[])) m
-        CROSS JOIN LATERAL (SELECT message_sequence, time FROM receipt WHERE message = m.message
-            ORDER BY message_sequence DESC LIMIT 1) r";
+            d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.receipt_sequence IS NOT NULL,
+            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time)
+        FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
+        LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
+            WHERE d.receipt_sequence IS NULL AND r.message = d.message
+            ORDER BY r.message_sequence DESC LIMIT 1) l ON true
+        WHERE d.id = ANY ($1::bigint[])";
     /// So many numbers for messages.
     message_keys: "SELECT nextval('message_key') FROM generate_series(1, $1::bigint)";
     /// So many numbers for deliveries.
@@ -62,16 +62,19 @@ statements! {
             $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
-            expires_at, due_at, state, attempt)
+            expires_at, receipt_sequence, receipt_time, due_at, state, attempt)
         SELECT w.*, w.expires_at, 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-            $6::smallint[], $7::bigint[], $8::bigint[])
-            AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at)";
+            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+            AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at, receipt_sequence,
+                receipt_time)";
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
-            due_at = w.due_at, ended_at = w.ended_at
+            due_at = w.due_at, ended_at = w.ended_at, receipt_sequence = w.receipt_sequence,
+            receipt_time = w.receipt_time
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
-            $7::bigint[], $8::bigint[], $9::bigint[])
-            AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at)
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+            AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
+                receipt_time)
         WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt";
     /// New receipts.
     insert_receipts: "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,

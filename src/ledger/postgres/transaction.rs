@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 
 use super::columns::Attempts;
 use super::command::{Command, Done};
+use super::facts::NewFacts;
 use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
@@ -37,6 +38,8 @@ pub(super) struct Written {
     pub commit: Commit,
     /// Its receipts, to be counted.
     pub receipts: Vec<ReceiptKind>,
+    /// What is to be kept of it.
+    pub facts: NewFacts,
     /// False when there is nothing to commit.
     pub changed: bool,
 }
@@ -59,7 +62,8 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     if changed {
         put::put(link, context, &sheet, &moves, &accounts, &published).boxed().await?;
     }
-    Ok(Written { done, commit: sheet.commit, receipts: sheet.new_receipts.kind, changed })
+    let Sheet { commit, new_receipts, new_facts: facts, .. } = sheet;
+    Ok(Written { done, commit, receipts: new_receipts.kind, facts, changed })
 }
 
 async fn perform<'a>(

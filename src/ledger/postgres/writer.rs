@@ -206,7 +206,8 @@ impl Writer {
 
     /// Tells of a commit, then answers.
     async fn done(&self, link: &Link, batch: Vec<Command>, written: Written) {
-        let Written { done, commit, receipts, changed } = written;
+        let Written { done, commit, receipts, facts, changed } = written;
+        self.names.facts.keep(facts);
         receipts.into_iter().for_each(|kind| self.metrics.receipts.of(kind).increment(1));
         let notes = notes::of_commit(self.membership.id(), &commit);
         if changed {
