@@ -125,16 +125,7 @@ impl<'a> Wanted<'a> {
                 None => strange.push(*id),
             }
         }
-        Ok(Self {
-            acceptances,
-            senders,
-            message_ids,
-            organs,
-            concerned,
-            deliveries,
-            strange,
-            deliveries_new,
-        })
+        Ok(Self { acceptances, senders, message_ids, organs, concerned, deliveries, strange, deliveries_new })
     }
 
     /// Every organ has the number it is known by.
