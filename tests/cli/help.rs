@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 24] = [
     "",
     "sandbox",
     "serve",
@@ -21,6 +21,13 @@ const COMMANDS: [&str; 17] = [
     "receipts",
     "organs",
     "resolve",
+    "amqp",
+    "amqp users",
+    "amqp parked",
+    "amqp parked list",
+    "amqp parked show",
+    "amqp parked replay",
+    "amqp parked discard",
     "bench",
 ];
 
@@ -44,7 +51,7 @@ async fn help_is_as_it_was_looked_at() {
 #[tokio::test]
 async fn every_command_has_its_help_looked_at() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden");
-    for parent in ["", "pki"] {
+    for parent in ["", "pki", "amqp", "amqp parked"] {
         let help = run(&golden, &format!("{parent} --help")).await.ended(0).out;
         let (_, rest) = help.split_once("Commands:\n").unwrap();
         let named = rest.lines().take_while(|line| !line.is_empty());
