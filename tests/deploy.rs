@@ -51,7 +51,9 @@ fn services(compose: &Yaml) -> impl Iterator<Item = (&str, &Yaml)> {
 
 fn pairs(environment: &Yaml) -> Vec<(String, String)> {
     let pairs = environment.as_hash().into_iter().flatten();
-    pairs.map(|(name, value)| (name.as_str().unwrap().to_owned(), value.as_str().unwrap().to_owned())).collect()
+    pairs
+        .map(|(name, value)| (name.as_str().unwrap().to_owned(), value.as_str().unwrap().to_owned()))
+        .collect()
 }
 
 /// `45s` or `1m`.
@@ -84,7 +86,10 @@ fn every_service_is_watched_bounded_and_told_no_secret() {
         for key in ["cpus", "memory", "pids"] {
             assert!(!limits[key].is_badvalue(), "{name}: limits.{key}");
         }
-        assert!(time(get(service, "stop_grace_period").as_str().unwrap()) >= Duration::from_secs(30), "{name}");
+        assert!(
+            time(get(service, "stop_grace_period").as_str().unwrap()) >= Duration::from_secs(30),
+            "{name}"
+        );
         for (variable, value) in pairs(get(service, "environment")) {
             let is_path = value.starts_with("/run/secrets/");
             assert!(!variable.contains("PASS") || is_path, "{name}: {variable} holds a secret");
@@ -107,7 +112,8 @@ fn the_nodes_of_the_compose_file_are_configured_by_what_it_says() {
         }
         assert_eq!(config.rabbitmq.uris, ["amqps://rabbitmq:5671"]);
         // What the file names is mounted, from a secret.
-        let secrets: BTreeSet<_> = list(get(service, "secrets")).iter().map(|s| s["target"].as_str()).collect();
+        let secrets: BTreeSet<_> =
+            list(get(service, "secrets")).iter().map(|s| s["target"].as_str()).collect();
         let wanted = [&config.tls.cert, &config.tls.key, &config.tls.client_ca, &config.tls.crls[0]];
         let beside = [&config.postgres.password_file, &config.postgres.ca, &config.rabbitmq.password_file];
         for path in wanted.into_iter().chain(beside).chain([&config.rabbitmq.ca]) {
@@ -149,7 +155,8 @@ fn every_file_and_secret_of_the_compose_file_is_there() {
         assert_eq!(file.parent(), Some(Path::new("./secrets")));
         let path = made.path().join(file.file_name().unwrap());
         let is_public = file.extension().is_some_and(|end| end == "crt" || end == "pem");
-        let mode = fs::metadata(&path).unwrap_or_else(|error| panic!("{name:?}: {error}")).permissions().mode();
+        let mode =
+            fs::metadata(&path).unwrap_or_else(|error| panic!("{name:?}: {error}")).permissions().mode();
         assert_eq!(mode & 0o777, if is_public { 0o644 } else { 0o600 }, "{name:?}");
     }
 }
