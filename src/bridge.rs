@@ -4,6 +4,7 @@
 //! and blocks nobody. What the bridge publishes it never takes in: it publishes to other exchanges than it reads from, and
 //! what its own user publishes is refused.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,7 @@ mod packer;
 pub mod parked;
 mod receipts;
 pub mod sender;
+mod stalls;
 mod submissions;
 pub mod users;
 
@@ -36,6 +38,7 @@ use attached::Attached;
 use leases::Leases;
 use office::Office;
 use outcomes::Outcomes;
+use stalls::Stalls;
 use submissions::Submissions;
 
 /// What an operator sets.
@@ -51,6 +54,8 @@ pub struct BridgeOptions {
     pub message_bytes_max: usize,
     /// How long a delivery is leased to an agency's queue.
     pub lease: Duration,
+    /// Stillness after which an agency's mailbox is stalled.
+    pub stall_after: Duration,
 }
 
 /// The bridge at work.
@@ -93,6 +98,13 @@ impl Bridge {
         tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
         let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
         tasks.spawn(attached.run());
+        let stalls = Stalls {
+            office: Arc::clone(&office),
+            dispatch: Arc::clone(&dispatch),
+            after: options.stall_after,
+            watched: HashMap::new(),
+        };
+        tasks.spawn(stalls.run());
         tasks.spawn(Leases { office, dispatch, lease: options.lease }.run());
         Ok(Self { tasks, changed })
     }

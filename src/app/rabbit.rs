@@ -81,6 +81,7 @@ pub(super) fn bridge(
         prefetch: config.bridge.prefetch,
         message_bytes_max: config.bridge.message_bytes_max,
         lease: config.rabbitmq.lease,
+        stall_after: config.delivery.stall_after,
     };
     let directory = Arc::clone(&parts.directory);
     Ok(Bridge::start(options, Arc::clone(&parts.dispatch), desk, directory, stop)?)

@@ -1,4 +1,4 @@
-//! The baseline: the same documents through plain RabbitMQ - a quorum queue for each organ, persistent and mandatory
+//! RabbitMQ: the place of gateways that use it, and the baseline: the same documents through plain RabbitMQ - a quorum queue for each organ, persistent and mandatory
 //! publishing with confirms, consuming with manual acknowledgements.
 
 use std::rc::Rc;
@@ -20,6 +20,10 @@ use super::desk::{Desk, Organ, Outbox, Tasks, now};
 use super::error::Error;
 use super::received::Arrival;
 use crate::domain::time::Timestamp;
+
+mod quarters;
+
+pub use quarters::Quarters;
 
 /// lapin itself waits for a connection without a limit.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

@@ -27,6 +27,7 @@ pub struct Clients {
     processes: Vec<Process>,
     events: mpsc::Receiver<(usize, Option<Event>)>,
     phase: u32,
+    silence_max: Duration,
 }
 
 struct Process {
@@ -50,7 +51,7 @@ impl Clients {
             write(number, &mut orders, plan).await?;
             processes.push(Process { child, orders, progress: Progress::default() });
         }
-        let mut clients = Self { processes, events, phase: 0 };
+        let mut clients = Self { processes, events, phase: 0, silence_max: SILENCE_MAX };
         let deadline = Instant::now() + PATIENCE;
         let mut ready = 0;
         while ready < clients.processes.len() {
@@ -63,6 +64,12 @@ impl Clients {
         Ok(clients)
     }
 
+    /// The same ones, and documents may take so long to end.
+    #[must_use]
+    pub fn patient(self, silence_max: Duration) -> Self {
+        Self { silence_max, ..self }
+    }
+
     /// Has documents sent, and waits until all have ended, or until nothing has ended for half a minute.
     pub async fn run(&mut self, amount: Amount, rate_per_s: Option<f64>, meter: &Meter) -> Result<(), Error> {
         self.phase += 1;
@@ -71,7 +78,7 @@ impl Clients {
         for (number, process) in self.processes.iter_mut().enumerate() {
             write(number, &mut process.orders, &order).await?;
         }
-        let mut silent_until = Instant::now() + SILENCE_MAX;
+        let mut silent_until = Instant::now() + self.silence_max;
         while !self.is_over() {
             let ended = self.ended();
             match self.event(silent_until).await? {
@@ -80,7 +87,7 @@ impl Clients {
                 None => return Ok(()),
             }
             if self.ended() != ended {
-                silent_until = Instant::now() + SILENCE_MAX;
+                silent_until = Instant::now() + self.silence_max;
                 meter.at(self.ended() - before);
             }
         }

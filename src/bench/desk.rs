@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::documents::Route;
 use super::error::Error;
 use super::latency::Latency;
 use super::pace::Pace;
@@ -29,6 +30,7 @@ pub struct Desk {
     pub stop: CancellationToken,
     phases: watch::Sender<Option<Phase>>,
     organs: RefCell<Vec<Rc<Organ>>>,
+    routes: Rc<[Route]>,
     cpu_before: Cell<Usage>,
 }
 
@@ -62,7 +64,9 @@ pub fn now() -> Timestamp {
 impl Desk {
     /// The desk of a plan.
     pub fn new(plan: Plan) -> Self {
+        let senders = plan.documents.organs.max(plan.senders);
         Self {
+            routes: plan.documents.routes(senders).into(),
             plan,
             progress: Cell::default(),
             stop: CancellationToken::new(),
@@ -74,12 +78,12 @@ impl Desk {
 
     /// An organ takes its seat.
     pub fn seat(&self, number: usize) -> Rc<Organ> {
-        let Plan { documents, senders, window, .. } = &self.plan;
+        let Plan { documents, window, .. } = &self.plan;
         let organ = Rc::new(Organ {
             number,
             window: Semaphore::new(*window),
             sent: RefCell::new(SentLog::new(number)),
-            received: RefCell::new(ReceivedLog::new(number, documents.organs.max(*senders), documents)),
+            received: RefCell::new(ReceivedLog::new(number, Rc::clone(&self.routes), documents)),
             end_latency: RefCell::default(),
         });
         self.organs.borrow_mut().push(Rc::clone(&organ));

@@ -1,6 +1,8 @@
 //! The documents of a measurement. Everything about one - id, recipient, bytes - follows from who sends it and its
 //! ordinal, so that the receiver, in another process, knows what it has to be.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 /// Which documents there are. Senders and recipients are numbers of organs.
@@ -14,14 +16,16 @@ pub struct Documents {
     pub size: usize,
     /// The organs 0 to this write to each other, unless `to` names recipients.
     pub organs: usize,
-    /// Where it is not empty: the organs that get everything, in turn.
+    /// Where it is not empty: the organs that get everything, in turn. Each sender begins where the share of the one before it ends.
     pub to: Vec<usize>,
 }
 
 /// The documents of one sender: to whom they go, in turn.
 #[derive(Clone, Debug)]
 pub struct Route {
-    turns: Vec<usize>,
+    turns: Rc<[usize]>,
+    // The place of the first one.
+    first: usize,
 }
 
 impl Documents {
@@ -51,11 +55,26 @@ impl Documents {
     /// Where the documents of a sender go: to all others equally often, each sender in an order of its own.
     pub fn route(&self, sender: usize) -> Route {
         if !self.to.is_empty() {
-            return Route { turns: self.to.clone() };
+            return self.begin(sender, Rc::from(self.to.as_slice()));
         }
         let mut turns: Vec<usize> = (0..self.organs).filter(|organ| *organ != sender).collect();
         self.rng(sender, 0).shuffle(&mut turns);
-        Route { turns }
+        Route { turns: turns.into(), first: 0 }
+    }
+
+    /// Where the documents of the senders from 0 to this go.
+    pub fn routes(&self, senders: usize) -> Vec<Route> {
+        if self.to.is_empty() {
+            return (0..senders).map(|sender| self.route(sender)).collect();
+        }
+        let turns: Rc<[usize]> = Rc::from(self.to.as_slice());
+        (0..senders).map(|sender| self.begin(sender, Rc::clone(&turns))).collect()
+    }
+
+    fn begin(&self, sender: usize, turns: Rc<[usize]>) -> Route {
+        let senders = self.organs.max(1);
+        let before = (0..sender % senders).map(|sender| share(turns.len() as u64, sender, senders));
+        Route { first: before.sum::<u64>() as usize % turns.len(), turns }
     }
 
     fn rng(&self, sender: usize, of: u64) -> fastrand::Rng {
@@ -67,14 +86,17 @@ impl Documents {
 impl Route {
     /// The recipient of the document with this ordinal.
     pub fn recipient(&self, ordinal: u64) -> usize {
-        self.turns[(ordinal % self.turns.len() as u64) as usize]
+        self.turns[((self.first as u64 + ordinal) % self.turns.len() as u64) as usize]
     }
 
     /// How many of the first `submitted` documents go to this recipient.
     pub fn expected(&self, recipient: usize, submitted: u64) -> u64 {
         let turns = self.turns.len() as u64;
         let place = self.turns.iter().position(|organ| *organ == recipient);
-        place.map_or(0, |place| submitted / turns + u64::from((place as u64) < submitted % turns))
+        place.map_or(0, |place| {
+            let turn = (place + self.turns.len() - self.first) as u64 % turns;
+            submitted / turns + u64::from(turn < submitted % turns)
+        })
     }
 }
 
@@ -127,6 +149,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn all_senders_together_reach_each_of_many_recipients_once() {
+        let documents = documents((0..23).collect());
+        let routes = documents.routes(5).into_iter().enumerate();
+        let mut reached: Vec<_> = routes
+            .flat_map(|(sender, route)| {
+                (0..share(23, sender, 5)).map(move |ordinal| route.recipient(ordinal))
+            })
+            .collect();
+        reached.sort_unstable();
+        assert_eq!(reached, (0..23).collect::<Vec<_>>());
     }
 
     #[test]

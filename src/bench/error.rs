@@ -51,6 +51,9 @@ pub enum Error {
     /// The RabbitMQ node.
     #[error("RabbitMQ: {0}")]
     Amqp(String),
+    /// The PostgreSQL server.
+    #[error("PostgreSQL: {0}")]
+    Postgres(String),
     /// A client process.
     #[error("client process {number}: {reason}")]
     Client {

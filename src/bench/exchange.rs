@@ -1,55 +1,68 @@
-//! Throughput and latency of organs that write to each other, in turn with the baseline.
+//! Throughput and latency of organs that write to each other, in each set-up, in turn with the baseline.
 
+use super::backing::Servers;
+use super::deployment::Deployment;
 use super::error::Error;
 use super::gateway::Site;
 use super::options::{Load, Options};
 use super::plan::Door;
-use super::report::{ExchangeReport, Setup};
+use super::report::{Conditions, ExchangeReport, Figures};
+use super::roll::Roll;
 use super::round::{Cast, Round};
+use super::set_up::SetUp;
 use crate::domain::organ_id::OrganId;
 use crate::identity::{self, Role};
 
-/// Measures gateway, baseline, gateway, baseline, ... so that what else the machine does falls on both.
+/// Measures each set-up and the baseline, and again, ... so that what else the machine does falls on all.
 pub async fn measure(options: &Options) -> Result<ExchangeReport, Error> {
-    let Load { organs, window, .. } = options.load;
-    let setup = Setup::of(options)?;
-    let site = match &options.given {
-        Some(_) => None,
-        None => Some(Site::build(&options.data, organs, window, 0)?),
+    let conditions = Conditions::of(options)?;
+    let (measured, baseline) = match &options.given {
+        Some(door) => given(options, door).await?,
+        None => own(options).await?,
     };
-    let ids = match (&options.given, &site) {
-        (Some(door), _) => organs_of(door, organs)?,
-        (None, Some(site)) => site.organs.clone(),
-        (None, None) => Vec::new(),
-    };
-    let cast = Cast { load: &options.load, organs: &ids };
-    let (mut rounds, mut baseline) = (Vec::new(), Vec::new());
-    for number in 1..=options.rounds {
-        rounds.push(gateway_round(&cast, options.given.as_ref(), site.as_ref(), number).await?);
-        if let Some(url) = &options.baseline_amqp {
-            baseline.push(cast.baseline(url, &format!("{number}. RabbitMQ")).await?);
-        }
-    }
-    Ok(ExchangeReport::of(setup, site.is_some(), &rounds, &baseline))
+    Ok(ExchangeReport::of(conditions, measured, &baseline))
 }
 
-/// A round at the gateway that was given, or at a new one on an empty ledger.
-async fn gateway_round(
-    cast: &Cast<'_>,
-    given: Option<&Door>,
-    site: Option<&Site>,
-    number: usize,
-) -> Result<Round, Error> {
-    let what = format!("{number}. gateway");
-    match (given, site) {
-        (None, Some(site)) => {
-            let gateway = site.start(&format!("round-{number}")).await?;
-            let round = cast.exchange(&gateway.door, Some(&gateway), &what).await?;
-            gateway.stop().await?;
-            Ok(round)
+/// The gateway that was given.
+async fn given(options: &Options, door: &Door) -> Result<(Vec<Figures>, Vec<Round>), Error> {
+    let organs = organs_of(door, options.load.organs)?;
+    let cast = Cast { load: &options.load, organs: &organs };
+    let (mut rounds, mut baseline) = (Vec::new(), Vec::new());
+    for number in 1..=options.rounds {
+        rounds.push(cast.exchange(door, &[], &format!("{number}. gateway")).await?);
+        baseline.extend(baseline_round(&cast, options, number).await?);
+    }
+    Ok((vec![Figures::of_given(&rounds)], baseline))
+}
+
+/// Gateways of our own, each on an empty ledger.
+async fn own(options: &Options) -> Result<(Vec<Figures>, Vec<Round>), Error> {
+    let Load { organs, window, .. } = options.load;
+    let site = Site::build(&options.data, Roll::flat(organs), window, 0)?;
+    let cast = Cast { load: &options.load, organs: &site.roll.organs };
+    let mut rounds = vec![Vec::new(); options.set_ups.len()];
+    let mut baseline = Vec::new();
+    for number in 1..=options.rounds {
+        for (place, set_up) in options.set_ups.iter().enumerate() {
+            let name = format!("round-{number}-{}", place + 1);
+            let deployment = Deployment::start(&site, &name, *set_up, Servers::of(options)).await?;
+            let what = format!("{number}. {}", set_up.name());
+            let measured = cast.exchange(&deployment.door, &deployment.nodes, &what).await;
+            // What went wrong before is the better thing to tell.
+            let removed = deployment.remove().await;
+            rounds[place].push(measured?);
+            removed?;
         }
-        (Some(door), _) => cast.exchange(door, None, &what).await,
-        (None, None) => Err(Error::Impossible("there is no gateway to measure".to_owned())),
+        baseline.extend(baseline_round(&cast, options, number).await?);
+    }
+    let figures = |(set_up, rounds): (&SetUp, &Vec<Round>)| Figures::of(*set_up, rounds);
+    Ok((options.set_ups.iter().zip(&rounds).map(figures).collect(), baseline))
+}
+
+async fn baseline_round(cast: &Cast<'_>, options: &Options, number: usize) -> Result<Option<Round>, Error> {
+    match &options.rabbitmq {
+        Some(url) => cast.baseline(url, &format!("{number}. RabbitMQ")).await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -1,4 +1,4 @@
-//! A gateway of one's own to measure: this program, as a process with its own CA, directory and folder.
+//! A gateway node of one's own to measure: this program, as a process with its own CA, directory and folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -16,6 +16,7 @@ use super::clients::program;
 use super::error::Error;
 use super::plan::Door;
 use super::process::Usage;
+use super::roll::Roll;
 use crate::config::{Config, tls::Tls};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::{Clock, SystemClock};
@@ -31,20 +32,23 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(5);
 const VALIDITY_DAYS: u32 = 2;
 /// No sender is to be slowed down by its own rate.
 const RATE_PER_S: u32 = 1_000_000;
+/// Streams of an organ beside its collectors.
+const STREAMS_BESIDE: usize = 8;
 
 /// What gateways of a measurement have in common: certificates and directory. Removed when dropped.
 pub struct Site {
     folder: PathBuf,
     config: Config,
-    /// The ids of the organs.
-    pub organs: Vec<String>,
+    /// The organs.
+    pub roll: Roll,
 }
 
 /// A gateway at work. Killed when dropped.
 pub struct Gateway {
     child: Child,
-    home: PathBuf,
     pid: u32,
+    /// Its folder.
+    pub home: PathBuf,
     /// How to enter it.
     pub door: Door,
     /// From the start of the process until it was ready.
@@ -52,33 +56,54 @@ pub struct Gateway {
 }
 
 impl Site {
-    /// Makes a folder under `parent` with all that gateways for so many organs need.
-    pub fn build(parent: &Path, organs: usize, window: usize, mailbox: u64) -> Result<Self, Error> {
+    /// Makes a folder under `parent` with all that gateways for these organs need.
+    pub fn build(parent: &Path, roll: Roll, window: usize, mailbox: u64) -> Result<Self, Error> {
         let name = format!("truc-bench-{}-{}", std::process::id(), SystemClock.now().as_micros());
         let folder = parent.join(name);
         fs::create_dir_all(&folder).map_err(Error::system(folder.display()))?;
         let folder = folder.canonicalize().map_err(Error::system(folder.display()))?;
-        let organs: Vec<_> = (1..=organs).map(|number| format!("K99.B{number:05}")).collect();
-        let mut site = Self { folder, config: Config::default(), organs };
+        let mut site = Self { folder, config: Config::default(), roll };
         site.config.tls = site.issue_certificates()?;
         site.config.directory.files = vec![site.write_directory()?];
         let limits = &mut site.config.limits;
         (limits.rate_per_s, limits.rate_burst) = (RATE_PER_S, RATE_PER_S);
         limits.stream_window = limits.stream_window.max(window);
         limits.mailbox_deliveries_max = limits.mailbox_deliveries_max.max(mailbox);
+        // A collector for each, and one's own streams beside.
+        let streams = site.roll.per_connection() + STREAMS_BESIDE;
+        limits.streams_per_organ_max = limits.streams_per_organ_max.max(streams);
+        let calls = u32::try_from(streams).unwrap_or(u32::MAX);
+        site.config.gateway.calls_per_connection_max =
+            site.config.gateway.calls_per_connection_max.max(calls);
         site.config.gateway.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         site.config.gateway.shutdown_grace = SHUTDOWN_GRACE;
         site.config.ops.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Ok(site)
     }
 
+    /// The folder of the certificates.
+    pub fn pki(&self) -> PathBuf {
+        self.folder.join("pki")
+    }
+
     /// Starts a gateway on a ledger of this name, a new one or one left by another start.
     pub async fn start(&self, name: &str) -> Result<Gateway, Error> {
+        self.start_with(name, |_, _| Ok(())).await
+    }
+
+    /// The same, with more to configure. That is given the gateway's folder.
+    pub async fn start_with(
+        &self,
+        name: &str,
+        configure: impl FnOnce(&mut Config, &Path) -> Result<(), Error>,
+    ) -> Result<Gateway, Error> {
         let home = self.folder.join(name);
         fs::create_dir_all(&home).map_err(Error::system(home.display()))?;
         let mut config = self.config.clone();
         config.ops.control = home.join("truc.sock");
         config.ledger.path = home.join("ledger.db");
+        name.clone_into(&mut config.gateway.node);
+        configure(&mut config, &home)?;
         let file = home.join("truc.toml");
         fs::write(&file, config.render()).map_err(Error::system(file.display()))?;
         let log = home.join("gateway.log");
@@ -98,15 +123,15 @@ impl Site {
         let late = || Err(format!("it took more than {} s", START_TIMEOUT.as_secs()));
         let endpoint = up.unwrap_or_else(|_| late()).map_err(|reason| Error::NotUp { reason, log })?;
         let ready_in = started.elapsed();
-        let door = Door { endpoint, pki: self.folder.join("pki") };
+        let door = Door { endpoints: vec![endpoint], pki: self.pki() };
         Ok(Gateway { pid: child.id().unwrap_or_default(), child, home, door, ready_in })
     }
 
     fn issue_certificates(&self) -> Result<Tls, Error> {
         let now = SystemClock.now();
-        let ca = Ca::create(&self.folder.join("pki"), now, Existing::Keep)?;
+        let ca = Ca::create(&self.pki(), now, Existing::Keep)?;
         let validity = Validity::days(now, VALIDITY_DAYS);
-        for organ in &self.organs {
+        for organ in self.roll.certified() {
             let id = OrganId::parse(organ).map_err(|why| Error::Impossible(why.to_string()))?;
             ca.issue(&Subject::Organ(id, String::new()), validity, Existing::Keep)?;
         }
@@ -123,10 +148,7 @@ impl Site {
 
     fn write_directory(&self) -> Result<PathBuf, Error> {
         let path = self.folder.join("organs.csv");
-        let columns = "organ_id,name,open_date,close_date,successors,legal_basis,acts_for_below\n";
-        let rows = self.organs.iter().map(|organ| format!("{organ},Đơn vị đo {organ},,,,,\n"));
-        let text: String = std::iter::once(columns.to_owned()).chain(rows).collect();
-        fs::write(&path, text).map_err(Error::system(path.display()))?;
+        fs::write(&path, self.roll.directory()).map_err(Error::system(path.display()))?;
         Ok(path)
     }
 }
@@ -149,7 +171,7 @@ impl Gateway {
         self.child.kill().await.map_err(Error::system("killing the gateway"))
     }
 
-    /// Stops it in good order and removes its ledger.
+    /// Stops it in good order; its ledger stays.
     pub async fn stop(mut self) -> Result<(), Error> {
         let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
@@ -159,7 +181,7 @@ impl Gateway {
         if tokio::time::timeout(2 * SHUTDOWN_GRACE, self.child.wait()).await.is_err() {
             self.child.kill().await.map_err(Error::system("killing the gateway"))?;
         }
-        fs::remove_dir_all(&self.home).map_err(Error::system(self.home.display()))
+        Ok(())
     }
 }
 
@@ -213,7 +235,7 @@ mod tests {
     #[test]
     fn a_site_has_what_a_gateway_reads_and_leaves_nothing() {
         let parent = tempfile::tempdir().unwrap();
-        let site = Site::build(parent.path(), 2, 1_000, 3_000_000).unwrap();
+        let site = Site::build(parent.path(), Roll::flat(2), 1_000, 3_000_000).unwrap();
         let text = site.config.render();
         let file = parent.path().join("truc.toml");
         fs::write(&file, text).unwrap();

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use super::error::Error;
 use super::plan::{Amount, Door};
+use super::roll::COUNTRY_MIN;
+use super::set_up::SetUp;
 use crate::domain::limits::{PAYLOAD_BYTES_CEILING, WINDOW_MAX};
 
 /// Most documents of a warm-up, and the longest one.
@@ -12,6 +14,10 @@ const WARM_UP_DOCUMENTS_MAX: u64 = 10_000;
 const WARM_UP_TIME_MAX: Duration = Duration::from_secs(5);
 /// Most organs.
 const ORGANS_MAX: usize = 2_000;
+/// Most mailboxes.
+const MAILBOXES_MAX: usize = 10_000;
+/// Most nodes of a set-up.
+const NODES_MAX: usize = 16;
 
 /// The load of a measurement.
 #[derive(Clone, Copy, Debug)]
@@ -41,10 +47,14 @@ pub struct Options {
     pub rounds: usize,
     /// Where the folder of a gateway's data is made.
     pub data: PathBuf,
-    /// A gateway that is there, in place of one that is started.
+    /// The set-ups that are measured, in turn.
+    pub set_ups: Vec<SetUp>,
+    /// A gateway that is there, in place of those that are started.
     pub given: Option<Door>,
-    /// A RabbitMQ node to measure in turn with the gateway.
-    pub baseline_amqp: Option<String>,
+    /// A RabbitMQ node, for the set-ups that have one, and to be measured itself in turn with the gateway.
+    pub rabbitmq: Option<String>,
+    /// A PostgreSQL server, for the set-ups that have one.
+    pub postgres: Option<String>,
     /// What is measured.
     pub subject: Subject,
 }
@@ -58,6 +68,8 @@ pub enum Subject {
     Waiting(u64),
     /// What so many collectors that never settle cost the others.
     Stalled(usize),
+    /// So many mailboxes served at once.
+    Mailboxes(usize),
 }
 
 impl Load {
@@ -94,6 +106,45 @@ impl Options {
                 return Err(Error::Impossible(what));
             }
         }
+        self.check_set_ups()?;
+        self.check_subject()
+    }
+
+    fn check_set_ups(&self) -> Result<(), Error> {
+        let impossible = |what: String| Err(Error::Impossible(what));
+        if self.given.is_some() {
+            return Ok(());
+        }
+        for set_up in &self.set_ups {
+            let name = set_up.name();
+            if !(1..=NODES_MAX).contains(&set_up.nodes()) {
+                return impossible(format!("--nodes is 1 to {NODES_MAX}"));
+            }
+            if set_up.has_rabbitmq() && self.rabbitmq.is_none() {
+                return impossible(format!("{name} needs --rabbitmq"));
+            }
+            if set_up.has_postgres() && self.postgres.is_none() {
+                return impossible(format!("{name} needs --postgres"));
+            }
+        }
         Ok(())
+    }
+
+    fn check_subject(&self) -> Result<(), Error> {
+        let impossible = |what: &str| Err(Error::Impossible(what.to_owned()));
+        match self.subject {
+            Subject::Exchange => Ok(()),
+            Subject::Waiting(_) | Subject::Stalled(_) if self.set_ups != [SetUp::Standalone] => {
+                impossible("--waiting and --stalled are measured in the set-up standalone")
+            }
+            Subject::Waiting(_) | Subject::Stalled(_) => Ok(()),
+            Subject::Mailboxes(_) if self.set_ups.len() != 1 => {
+                impossible("--mailboxes are measured in one set-up at a time")
+            }
+            Subject::Mailboxes(mailboxes) if !(COUNTRY_MIN..=MAILBOXES_MAX).contains(&mailboxes) => {
+                impossible(&format!("--mailboxes is {COUNTRY_MIN} to {MAILBOXES_MAX}"))
+            }
+            Subject::Mailboxes(_) => Ok(()),
+        }
     }
 }

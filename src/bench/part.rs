@@ -25,21 +25,26 @@ pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
     match &plan.part {
         Part::Exchange(door) => {
             for number in &plan.mine {
-                let (organ, client) = (desk.seat(*number), enter(door, &plan.organs[*number]).await?);
-                watching::start(desk, &organ, client.clone(), tasks).await?;
-                collecting::start(desk, &organ, client.clone(), tasks).await?;
-                submitting::start(desk, &organ, client, submitting::End::Receipt, tasks).await?;
+                exchange(desk, door, *number, tasks).await?;
+            }
+        }
+        Part::OnBehalf(door) => {
+            for number in &plan.mine {
+                let client = exchange(desk, door, *number, tasks).await?;
+                for below in plan.below(*number) {
+                    collecting::start(desk, &desk.seat(below), client.clone(), tasks).await?;
+                }
             }
         }
         Part::Fill(door) => {
             for number in &plan.mine {
-                let (organ, client) = (desk.seat(*number), enter(door, &plan.organs[*number]).await?);
+                let (organ, client) = (desk.seat(*number), enter(desk, door, *number).await?);
                 submitting::start(desk, &organ, client, submitting::End::Answer, tasks).await?;
             }
         }
         Part::Stall { door, slow } => {
             for number in &plan.mine {
-                let client = enter(door, &plan.organs[*number]).await?;
+                let client = enter(desk, door, *number).await?;
                 stalling::start(desk, *number, client, number == slow, tasks).await?;
             }
         }
@@ -52,13 +57,23 @@ pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
     Ok(())
 }
 
-async fn enter(door: &Door, organ: &str) -> Result<Client, Error> {
+/// An organ that submits, collects and watches.
+async fn exchange(desk: &Rc<Desk>, door: &Door, number: usize, tasks: &mut Tasks) -> Result<Client, Error> {
+    let (organ, client) = (desk.seat(number), enter(desk, door, number).await?);
+    watching::start(desk, &organ, client.clone(), tasks).await?;
+    collecting::start(desk, &organ, client.clone(), tasks).await?;
+    submitting::start(desk, &organ, client.clone(), submitting::End::Receipt, tasks).await?;
+    Ok(client)
+}
+
+async fn enter(desk: &Desk, door: &Door, number: usize) -> Result<Client, Error> {
+    let organ = &desk.plan.organs[number];
     let file = |name: String| door.pki.join(name);
     let tls = ClientTls::load(&ClientFiles {
         ca: file("ca.crt".to_owned()),
         certificate: file(format!("{organ}.crt")),
         key: file(format!("{organ}.key")),
     })?;
-    let channel = client::connect(&door.endpoint, &tls).await?;
+    let channel = client::connect(door.endpoint(number), &tls).await?;
     Ok(Client::new(channel).max_decoding_message_size(usize::MAX))
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::documents::Documents;
 use super::latency::Latency;
 use super::received::Received;
+use super::roll::is_below;
 use super::sent::Sent;
 
 /// What a client process does; the first line it reads.
@@ -32,6 +33,8 @@ pub struct Plan {
 pub enum Part {
     /// Submit, collect, settle, and watch receipts. A document has ended when its sender has seen the delivered receipt.
     Exchange(Door),
+    /// The same, and each organ collects for those below it on its own connection.
+    OnBehalf(Door),
     /// Submit only. A document has ended when it is accepted.
     Fill(Door),
     /// Collect and never settle, but for the organ `slow`, which settles one delivery after the other with a pause.
@@ -53,10 +56,26 @@ pub enum Part {
 /// A gateway and the certificates to enter it with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Door {
-    /// `https://host:port`.
-    pub endpoint: String,
+    /// `https://host:port` of each node. At least one.
+    pub endpoints: Vec<String>,
     /// The folder of `ca.crt` and each organ's `ID.crt` and `ID.key`.
     pub pki: PathBuf,
+}
+
+impl Plan {
+    /// The organs below one.
+    pub fn below(&self, organ: usize) -> impl Iterator<Item = usize> {
+        let above = &self.organs[organ];
+        let organs = self.organs.iter().enumerate();
+        organs.filter(|(_, organ)| is_below(organ, above)).map(|(number, _)| number)
+    }
+}
+
+impl Door {
+    /// The node an organ enters by: organs are dealt out among the nodes.
+    pub fn endpoint(&self, organ: usize) -> &str {
+        &self.endpoints[organ % self.endpoints.len()]
+    }
 }
 
 /// What a client process is told later.

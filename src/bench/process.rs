@@ -17,7 +17,32 @@ pub struct Usage {
     pub rss_peak_bytes: u64,
 }
 
+/// Processor time the whole machine has spent so far.
+pub fn machine_cpu() -> io::Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    machine_cpu_of(&stat)
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/stat is not what it was"))
+}
+
+/// The first line: user, nice, system, idle, iowait, irq, softirq; what follows is in these already, or stolen.
+fn machine_cpu_of(stat: &str) -> Option<Duration> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace().take(7);
+    let fields: Vec<u64> = fields.map(|field| field.parse().ok()).collect::<Option<_>>()?;
+    let [user, nice, system, _idle, _iowait, irq, softirq] = fields.try_into().ok()?;
+    Some(Duration::from_millis((user + nice + system + irq + softirq) * 1_000 / TICKS_PER_S))
+}
+
 impl Usage {
+    /// Of two processes together: their time, and the memory of the larger one.
+    #[must_use]
+    pub fn and(self, other: &Self) -> Self {
+        Self {
+            cpu: self.cpu + other.cpu,
+            rss_bytes: self.rss_bytes.max(other.rss_bytes),
+            rss_peak_bytes: self.rss_peak_bytes.max(other.rss_peak_bytes),
+        }
+    }
+
     /// Of a process.
     pub fn of(pid: u32) -> io::Result<Self> {
         Self::under(&format!("/proc/{pid}"))
@@ -65,6 +90,14 @@ mod tests {
             Some(5_242_880)
         );
         assert_eq!(bytes_of("VmHWM:\t5120\n", "VmHWM:"), None);
+    }
+
+    #[test]
+    fn idle_time_is_not_spent() {
+        let stat = "cpu  100 10 50 9999 999 5 35 0 0 0\ncpu0 1 1 1 1 1 1 1\n";
+        assert_eq!(machine_cpu_of(stat), Some(Duration::from_secs(2)));
+        assert_eq!(machine_cpu_of("cpu  1 2 3"), None);
+        assert!(machine_cpu().unwrap() > Duration::ZERO);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a receiver knows of the documents it got: which, how often, and whether each is what its sender sent.
 
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use super::documents::{Documents, Route};
@@ -40,7 +42,7 @@ pub struct Arrival<'a> {
 /// A receiver's log.
 #[derive(Debug)]
 pub struct ReceivedLog {
-    routes: Vec<Route>,
+    routes: Rc<[Route]>,
     // By sender, one bit for each ordinal.
     seen: Vec<Vec<u64>>,
     expected: Vec<u8>,
@@ -49,10 +51,11 @@ pub struct ReceivedLog {
 }
 
 impl ReceivedLog {
-    /// The log of a receiver of documents of `senders` senders.
-    pub fn new(organ: usize, senders: usize, documents: &Documents) -> Self {
+    /// The log of a receiver of documents of the senders of these routes.
+    pub fn new(organ: usize, routes: Rc<[Route]>, documents: &Documents) -> Self {
+        let senders = routes.len();
         Self {
-            routes: (0..senders).map(|sender| documents.route(sender)).collect(),
+            routes,
             seen: vec![Vec::new(); senders],
             expected: vec![0; documents.size],
             received: Received { organ, from: vec![(0, 0); senders], ..Received::default() },
@@ -110,7 +113,7 @@ mod tests {
         let documents = Documents { run: "b".to_owned(), seed: 1, size: 16, organs: 3, to: Vec::new() };
         let route = documents.route(0);
         let mine = route.recipient(0);
-        let mut log = ReceivedLog::new(mine, 3, &documents);
+        let mut log = ReceivedLog::new(mine, documents.routes(3).into(), &documents);
         let mut arrive =
             |id: &str, attempt, payload: &[u8]| log.arrived(&documents, Arrival { id, attempt, payload });
         let (id, good) = (documents.id(0, 0), documents.payload(0, 0));

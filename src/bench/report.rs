@@ -1,18 +1,21 @@
 //! What a measurement found: for programs as one JSON object, for people as a table.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::error::Error;
-use super::latency::{Latency, Percentiles, median};
+use super::latency::{Latency, Percentiles};
 use super::machine::Machine;
 use super::options::{Load, Options};
 use super::plan::Amount;
 use super::round::Round;
 use super::verdict::Verdict;
 
+mod exchange;
+mod mailboxes;
 mod table;
+
+pub use exchange::{ExchangeReport, Figures};
+pub use mailboxes::{MailboxesReport, Serving};
 
 /// What a measurement found.
 #[derive(Debug, Serialize)]
@@ -24,11 +27,13 @@ pub enum Report {
     Waiting(Box<WaitingReport>),
     /// The cost of stalled collectors.
     Stalled(Box<StalledReport>),
+    /// Many mailboxes at once.
+    Mailboxes(Box<MailboxesReport>),
 }
 
 /// What was measured, on what.
 #[derive(Clone, Debug, Serialize)]
-pub struct Setup {
+pub struct Conditions {
     version: &'static str,
     machine: Machine,
     organs: usize,
@@ -42,35 +47,11 @@ pub struct Setup {
     rounds: usize,
 }
 
-/// Throughput and latency. The medians of the rounds; latencies are those of all rounds together.
-#[derive(Debug, Serialize)]
-pub struct ExchangeReport {
-    #[serde(flatten)]
-    setup: Setup,
-    tls: bool,
-    throughput_per_s: f64,
-    baseline_per_s: Option<f64>,
-    ratio: Option<f64>,
-    latency_ms: Percentiles,
-    accept_latency_ms: Percentiles,
-    baseline_latency_ms: Option<Percentiles>,
-    baseline_confirm_latency_ms: Option<Percentiles>,
-    gateway_rss_mb: Option<f64>,
-    gateway_cpu_s: Option<f64>,
-    clients_cpu_s: f64,
-    baseline_clients_cpu_s: Option<f64>,
-    verified: bool,
-    checks: Verdict,
-    baseline_checks: Option<Verdict>,
-    rounds_per_s: Vec<f64>,
-    baseline_rounds_per_s: Vec<f64>,
-}
-
 /// The cost of waiting deliveries.
 #[derive(Debug, Serialize)]
 pub struct WaitingReport {
     #[serde(flatten)]
-    pub(super) setup: Setup,
+    pub(super) conditions: Conditions,
     pub(super) waiting: u64,
     pub(super) fill_per_s: f64,
     pub(super) rss_before_mb: f64,
@@ -93,7 +74,7 @@ pub struct WaitingReport {
 #[derive(Debug, Serialize)]
 pub struct StalledReport {
     #[serde(flatten)]
-    pub(super) setup: Setup,
+    pub(super) conditions: Conditions,
     pub(super) stalled: usize,
     pub(super) throughput_per_s: f64,
     pub(super) free_per_s: f64,
@@ -113,11 +94,12 @@ impl Report {
             Self::Exchange(report) => report.verified,
             Self::Waiting(report) => report.verdict.verified,
             Self::Stalled(report) => report.verdict.verified,
+            Self::Mailboxes(report) => report.verdict.verified,
         }
     }
 }
 
-impl Setup {
+impl Conditions {
     /// Looks at the machine and at what is asked for.
     pub fn of(options: &Options) -> Result<Self, Error> {
         let Load { organs, amount, rate_per_s, size, window, clients, seed } = options.load;
@@ -139,40 +121,6 @@ impl Setup {
             seed,
             rounds: options.rounds,
         })
-    }
-}
-
-impl ExchangeReport {
-    /// Sums up. `own` says that the gateway was started here, so that its process could be watched.
-    pub fn of(setup: Setup, own: bool, rounds: &[Round], baseline: &[Round]) -> Self {
-        let throughput_per_s = median(per_s(rounds));
-        let measured = !baseline.is_empty();
-        let baseline_per_s = measured.then(|| median(per_s(baseline)));
-        let seconds = |of: fn(&Round) -> Duration, rounds: &[Round]| {
-            median(rounds.iter().map(|round| of(round).as_secs_f64()))
-        };
-        let peak = rounds.iter().map(|round| round.gateway_rss_peak_bytes).max().unwrap_or_default();
-        let (checks, baseline_checks) = (checked(rounds), checked(baseline));
-        Self {
-            setup,
-            tls: true,
-            throughput_per_s,
-            baseline_per_s,
-            ratio: baseline_per_s.map(|baseline| throughput_per_s / baseline),
-            latency_ms: latency(rounds),
-            accept_latency_ms: merged(rounds, |round| &round.accept_latency),
-            baseline_latency_ms: measured.then(|| latency(baseline)),
-            baseline_confirm_latency_ms: measured.then(|| merged(baseline, |round| &round.accept_latency)),
-            gateway_rss_mb: own.then_some(peak as f64 / 1_048_576.0),
-            gateway_cpu_s: own.then(|| seconds(|round| round.gateway_cpu, rounds)),
-            clients_cpu_s: seconds(|round| round.clients_cpu, rounds),
-            baseline_clients_cpu_s: measured.then(|| seconds(|round| round.clients_cpu, baseline)),
-            verified: checks.verified && (!measured || baseline_checks.verified),
-            checks,
-            baseline_checks: measured.then_some(baseline_checks),
-            rounds_per_s: per_s(rounds),
-            baseline_rounds_per_s: per_s(baseline),
-        }
     }
 }
 

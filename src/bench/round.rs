@@ -1,6 +1,6 @@
 //! One measurement: client processes connect, warm up, are measured, and what they saw is judged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::amqp::Queues;
 use super::clients::Clients;
@@ -12,9 +12,12 @@ use super::latency::Latency;
 use super::meter::Meter;
 use super::options::Load;
 use super::plan::{Amount, Door, Outcome, Part, Plan};
-use super::process::Usage;
+use super::process::{Usage, machine_cpu};
 use super::verdict::{Promise, Verdict};
 use crate::domain::time::{Clock, SystemClock};
+
+/// While thousands of queues are declared, nothing may end for so long.
+const DECLARING_SILENCE_MAX: Duration = Duration::from_secs(300);
 
 /// What one measurement gave.
 #[derive(Clone, Debug, Default)]
@@ -29,15 +32,43 @@ pub struct Round {
     pub end_latency: Latency,
     /// Processor time of the client processes.
     pub clients_cpu: Duration,
-    /// Processor time of the gateway.
+    /// Processor time of the gateway, of all its nodes.
     pub gateway_cpu: Duration,
-    /// Its most memory, bytes.
+    /// The most memory one node had, bytes.
     pub gateway_rss_peak_bytes: u64,
+    /// Processor time of whatever else ran on the machine: RabbitMQ, PostgreSQL, the system.
+    pub others_cpu: Duration,
     /// What was checked.
     pub verdict: Verdict,
 }
 
+/// What the nodes of a gateway and the whole machine have taken so far.
+struct Taken {
+    gateway: Usage,
+    machine: Duration,
+}
+
+impl Taken {
+    fn now(nodes: &[Gateway]) -> Result<Self, Error> {
+        let mut gateway = Usage::default();
+        for node in nodes {
+            gateway = gateway.and(&node.usage()?);
+        }
+        let machine = machine_cpu().map_err(Error::system("the processors' time"))?;
+        Ok(Self { gateway, machine })
+    }
+}
+
 impl Round {
+    /// The round with what was taken between two moments, its clients' part being known.
+    fn with(mut self, before: &Taken, after: &Taken) -> Self {
+        self.gateway_cpu = after.gateway.cpu.saturating_sub(before.gateway.cpu);
+        self.gateway_rss_peak_bytes = after.gateway.rss_peak_bytes;
+        let all = after.machine.saturating_sub(before.machine);
+        self.others_cpu = all.saturating_sub(self.gateway_cpu + self.clients_cpu);
+        self
+    }
+
     /// Documents a second.
     pub fn throughput_per_s(&self) -> f64 {
         let seconds = self.took.as_secs_f64();
@@ -54,8 +85,8 @@ pub struct Cast<'a> {
 }
 
 impl Cast<'_> {
-    /// The organs 0 to n write to each other through a gateway; `own` is its process, where that is known.
-    pub async fn exchange(&self, door: &Door, own: Option<&Gateway>, what: &str) -> Result<Round, Error> {
+    /// The organs 0 to n write to each other through a gateway; `own` are its nodes, where they are known.
+    pub async fn exchange(&self, door: &Door, own: &[Gateway], what: &str) -> Result<Round, Error> {
         let plans = self.plans(&self.documents(Vec::new()), 0, &Part::Exchange(door.clone()));
         self.measured(&plans, own, Promise::Receipted, what).await
     }
@@ -66,7 +97,7 @@ impl Cast<'_> {
         let queues = Queues::declare(url, &documents.run, &self.organs[..self.load.organs]).await?;
         let part = Part::Amqp { url: url.to_owned(), queues: queues.names().to_vec() };
         let plans = self.plans(&documents, 0, &part);
-        let measured = self.measured(&plans, None, Promise::Received, what).await;
+        let measured = self.measured(&plans, &[], Promise::Received, what).await;
         // What went wrong before is the better thing to tell.
         let deleted = queues.delete().await;
         let round = measured?;
@@ -100,7 +131,7 @@ impl Cast<'_> {
         for number in 1..=rounds {
             for (rounds, (gateway, name)) in measured.iter_mut().zip(gateways) {
                 let what = format!("{number}. {name}");
-                rounds.push(self.exchange(&gateway.door, Some(gateway), &what).await?);
+                rounds.push(self.exchange(&gateway.door, std::slice::from_ref(gateway), &what).await?);
             }
         }
         Ok(measured)
@@ -109,22 +140,42 @@ impl Cast<'_> {
     async fn measured(
         &self,
         plans: &[Plan],
-        own: Option<&Gateway>,
+        own: &[Gateway],
         promise: Promise,
         what: &str,
     ) -> Result<Round, Error> {
         let Load { amount, rate_per_s, .. } = *self.load;
-        let usage = || own.map_or(Ok(Usage::default()), Gateway::usage);
         let mut clients = Clients::start(plans).await?;
         let warm_up = self.load.warm_up();
         clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
-        let before = usage()?;
+        let before = Taken::now(own)?;
         clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
-        let after = usage()?;
-        let mut round = concluded(plans, promise, &clients.finish().await?);
-        round.gateway_cpu = after.cpu.saturating_sub(before.cpu);
-        round.gateway_rss_peak_bytes = after.rss_peak_bytes;
-        Ok(round)
+        let after = Taken::now(own)?;
+        Ok(concluded(plans, promise, &clients.finish().await?).with(&before, &after))
+    }
+
+    /// The certified organs write to all, and each collects for those below it as well: first one document to each mailbox, then
+    /// the load. Gives how long connecting took, how long it took until every mailbox had got its document, and the round.
+    pub async fn on_behalf(
+        &self,
+        door: &Door,
+        own: &[Gateway],
+        what: &str,
+    ) -> Result<(Duration, Duration, Round), Error> {
+        let Load { amount, rate_per_s, .. } = *self.load;
+        let all: Vec<usize> = (0..self.organs.len()).collect();
+        let one_each = Amount::Documents(all.len() as u64);
+        let plans = self.plans(&self.documents(all), 0, &Part::OnBehalf(door.clone()));
+        let started = Instant::now();
+        let mut clients = Clients::start(&plans).await?.patient(DECLARING_SILENCE_MAX);
+        let connected_in = started.elapsed();
+        clients.run(one_each, None, &Meter::new(format!("{what}, one each"), one_each)).await?;
+        let served_in = started.elapsed();
+        let before = Taken::now(own)?;
+        clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
+        let after = Taken::now(own)?;
+        let round = concluded(&plans, Promise::Receipted, &clients.finish().await?).with(&before, &after);
+        Ok((connected_in, served_in, round))
     }
 
     fn documents(&self, to: Vec<usize>) -> Documents {

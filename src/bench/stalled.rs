@@ -4,16 +4,17 @@ use super::error::Error;
 use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
-use super::report::{Setup, StalledReport, latency, per_s};
+use super::report::{Conditions, StalledReport, latency, per_s};
+use super::roll::Roll;
 use super::round::Cast;
 use super::verdict::Verdict;
 
 /// Measures a gateway with such collectors, each with twice its window to take, and one without, in turn.
 pub async fn measure(options: &Options, stalled: usize) -> Result<StalledReport, Error> {
     let Load { organs, window, .. } = options.load;
-    let setup = Setup::of(options)?;
-    let site = Site::build(&options.data, 2 * organs + stalled + 1, window, 0)?;
-    let cast = Cast { load: &options.load, organs: &site.organs };
+    let conditions = Conditions::of(options)?;
+    let site = Site::build(&options.data, Roll::flat(2 * organs + stalled + 1), window, 0)?;
+    let cast = Cast { load: &options.load, organs: &site.roll.organs };
     let burden: Vec<usize> = (2 * organs..=2 * organs + stalled).collect();
     let slow = 2 * organs + stalled;
 
@@ -33,7 +34,7 @@ pub async fn measure(options: &Options, stalled: usize) -> Result<StalledReport,
     let verdict =
         with.iter().chain(&without).fold(fill.verdict, |all: Verdict, round| all.and(&round.verdict));
     Ok(StalledReport {
-        setup,
+        conditions,
         stalled,
         throughput_per_s: with_per_s,
         free_per_s: without_per_s,

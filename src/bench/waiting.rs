@@ -4,7 +4,8 @@ use super::error::Error;
 use super::gateway::Site;
 use super::latency::median;
 use super::options::{Load, Options};
-use super::report::{Setup, WaitingReport, per_s};
+use super::report::{Conditions, WaitingReport, per_s};
+use super::roll::Roll;
 use super::round::Cast;
 use super::verdict::Verdict;
 
@@ -12,14 +13,14 @@ use super::verdict::Verdict;
 /// that of an empty gateway, in turn.
 pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, Error> {
     let Load { organs, window, .. } = options.load;
-    let setup = Setup::of(options)?;
+    let conditions = Conditions::of(options)?;
     let absent = 2 * organs;
-    let site = Site::build(&options.data, absent + 1, window, 2 * waiting)?;
-    let cast = Cast { load: &options.load, organs: &site.organs };
+    let site = Site::build(&options.data, Roll::flat(absent + 1), window, 2 * waiting)?;
+    let cast = Cast { load: &options.load, organs: &site.roll.organs };
 
     let loaded = site.start("loaded").await?;
     // Traffic first, so that caches are full and only what waits makes a difference.
-    let warm = cast.exchange(&loaded.door, Some(&loaded), "traffic before").await?;
+    let warm = cast.exchange(&loaded.door, std::slice::from_ref(&loaded), "traffic before").await?;
     let before = loaded.usage()?;
     let fill = cast.fill(&loaded.door, vec![absent], waiting, "filling").await?;
     let filled = loaded.usage()?;
@@ -40,7 +41,7 @@ pub async fn measure(options: &Options, waiting: u64) -> Result<WaitingReport, E
     let others = std::iter::once(&fill).chain(&with).chain(&without);
     let verdict = others.fold(warm.verdict, |all: Verdict, round| all.and(&round.verdict));
     Ok(WaitingReport {
-        setup,
+        conditions,
         waiting,
         fill_per_s: fill.throughput_per_s(),
         rss_before_mb: mib(before.rss_bytes),

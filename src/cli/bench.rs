@@ -4,12 +4,12 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
 use super::signals::stop_asked;
 use crate::bench::plan::{Amount, Door};
-use crate::bench::{self, Load, Options, Subject};
+use crate::bench::{self, Load, Options, SetUp, Subject};
 use crate::domain::time::{Clock, SystemClock};
 
 /// Measurements of each kind when there is something to set them beside.
@@ -18,7 +18,8 @@ const ROUNDS_COMPARED: usize = 3;
 /// Measure throughput and latency, and check every document / Đo năng lực
 ///
 /// Drives a gateway with many organs that write to each other, and checks that every document is delivered byte for byte,
-/// once, with all its receipts. Starts a gateway of its own unless one is given. Exit code 0 only if all held.
+/// once, with all its receipts. Starts gateways of its own unless one is given, in one set-up or in all, each in turn with
+/// the same load over plain RabbitMQ. Exit code 0 only if all held.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Organs; each sends and collects, with a connection of its own
@@ -51,25 +52,54 @@ pub struct Bench {
     /// Where the gateway's data is put; removed afterwards
     #[arg(long, value_name = "DIR", default_value = "/var/tmp")]
     data: PathBuf,
-    /// A gateway that runs already, https://host:port; mail of its organs is left alone, but they should be idle
-    #[arg(long, value_name = "URL", requires = "pki")]
-    endpoint: Option<String>,
+    /// The set-ups to measure, in turn
+    #[arg(long, value_name = "SET-UP", value_enum, value_delimiter = ',', default_value = "standalone")]
+    set_up: Vec<Choice>,
+    /// Gateway nodes of scale-out; of several numbers, each is measured
+    #[arg(long, value_name = "N", value_delimiter = ',', default_value = "2")]
+    nodes: Vec<usize>,
+    /// A RabbitMQ node, amqp://user:password@host:port/vhost: for the set-ups that have one, which use names of their own
+    /// there and delete them; and for the baseline, the same load over quorum queues with confirms and manual
+    /// acknowledgements, in turn with the gateway
+    #[arg(long, value_name = "URL", visible_alias = "baseline-amqp")]
+    rabbitmq: Option<String>,
+    /// A PostgreSQL server on this machine, postgres://user:password@host:port/database: for the set-ups that have one, which
+    /// use databases of their own there and drop them
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// A gateway that runs already, https://host:port, or several nodes of one; mail of its organs is left alone, but they
+    /// should be idle
+    #[arg(long, value_name = "URL", value_delimiter = ',', requires = "pki", conflicts_with_all = ["set_up", "nodes"])]
+    endpoint: Vec<String>,
     /// The folder of its CA as `truc pki` makes it: ca.crt, and an ID.crt and ID.key for each organ
     #[arg(long, value_name = "DIR", requires = "endpoint")]
     pki: Option<PathBuf>,
-    /// A RabbitMQ node, amqp://user:password@host:port/vhost: the same load over quorum queues, with confirms and manual
-    /// acknowledgements, in turn with the gateway
-    #[arg(long, value_name = "URL")]
-    baseline_amqp: Option<String>,
     /// Measure what so many deliveries that wait for an absent organ cost: memory, restart, the others' throughput
-    #[arg(long, value_name = "N", conflicts_with_all = ["baseline_amqp", "endpoint", "stalled"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["rabbitmq", "endpoint", "stalled", "mailboxes"])]
     waiting: Option<u64>,
     /// Measure what so many collectors that never settle, and a slow one, cost the others
-    #[arg(long, value_name = "N", conflicts_with_all = ["baseline_amqp", "endpoint"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["rabbitmq", "endpoint", "mailboxes"])]
     stalled: Option<usize>,
+    /// Measure so many mailboxes at once: of provinces, central bodies, and communes and departments that provinces collect
+    /// for; first with nothing there, then after a restart with all their queues
+    #[arg(long, value_name = "N", conflicts_with_all = ["organs", "endpoint"])]
+    mailboxes: Option<usize>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// What `--set-up` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Choice {
+    /// SQLite and the embedded broker
+    Standalone,
+    /// SQLite and RabbitMQ
+    Bridge,
+    /// PostgreSQL and RabbitMQ, several nodes
+    ScaleOut,
+    /// Each of these
+    All,
 }
 
 /// A client process of `truc bench`. Reads a plan on standard input.
@@ -99,14 +129,20 @@ impl Bench {
     }
 
     fn options(self) -> Options {
-        let subject = match (self.waiting, self.stalled) {
-            (Some(waiting), _) => Subject::Waiting(waiting),
-            (None, Some(stalled)) => Subject::Stalled(stalled),
-            (None, None) => Subject::Exchange,
+        let set_ups = self.set_ups();
+        let subject = match (self.waiting, self.stalled, self.mailboxes) {
+            (Some(waiting), ..) => Subject::Waiting(waiting),
+            (None, Some(stalled), _) => Subject::Stalled(stalled),
+            (None, None, Some(mailboxes)) => Subject::Mailboxes(mailboxes),
+            (None, None, None) => Subject::Exchange,
         };
-        let compared = self.baseline_amqp.is_some() || subject != Subject::Exchange;
+        let compared = match subject {
+            Subject::Exchange => self.rabbitmq.is_some() || set_ups.len() > 1,
+            Subject::Waiting(_) | Subject::Stalled(_) => true,
+            Subject::Mailboxes(_) => false,
+        };
         let time = |seconds| Amount::Time(Duration::from_secs(u64::from(seconds)));
-        let given = self.endpoint.zip(self.pki);
+        let given = self.pki.map(|pki| Door { endpoints: self.endpoint, pki });
         Options {
             load: Load {
                 organs: self.organs,
@@ -119,10 +155,21 @@ impl Bench {
             },
             rounds: self.rounds.unwrap_or(if compared { ROUNDS_COMPARED } else { 1 }),
             data: self.data,
-            given: given.map(|(endpoint, pki)| Door { endpoint, pki }),
-            baseline_amqp: self.baseline_amqp,
+            set_ups,
+            given,
+            rabbitmq: self.rabbitmq,
+            postgres: self.postgres,
             subject,
         }
+    }
+
+    fn set_ups(&self) -> Vec<SetUp> {
+        let is_chosen = |choice| self.set_up.contains(&choice) || self.set_up.contains(&Choice::All);
+        let one = |choice, set_up| is_chosen(choice).then_some(set_up);
+        let scale_out = self.nodes.iter().map(|nodes| SetUp::ScaleOut { nodes: *nodes });
+        let scale_out = scale_out.filter(|_| is_chosen(Choice::ScaleOut));
+        let one_node = [one(Choice::Standalone, SetUp::Standalone), one(Choice::Bridge, SetUp::Bridge)];
+        one_node.into_iter().flatten().chain(scale_out).collect()
     }
 }
 

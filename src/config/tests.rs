@@ -2,6 +2,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::broker::Kind;
+use super::ledger::Store;
 use super::*;
 
 fn load(text: &str) -> Result<Config, Error> {
@@ -242,15 +244,22 @@ fn a_relation_broken_from_its_other_side_is_found_too() {
 }
 
 #[test]
-fn the_examples_load() {
+fn there_is_an_example_of_each_set_up() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/examples");
-    let mut examples = 0;
+    let mut set_ups = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let file = entry.unwrap().path();
-        if let Err(error) = Config::load(Some(&file), std::iter::empty()) {
-            panic!("{error}");
+        let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+        match Config::load(Some(&file), std::iter::empty()) {
+            Ok(config) => set_ups.push((name, config.ledger.store, config.broker.kind)),
+            Err(error) => panic!("{error}"),
         }
-        examples += 1;
     }
-    assert!(examples > 0);
+    set_ups.sort_by(|a, b| a.0.cmp(&b.0));
+    let wanted = [
+        ("bridge", Store::Sqlite, Kind::RabbitMq),
+        ("scale-out", Store::Postgres, Kind::RabbitMq),
+        ("standalone", Store::Sqlite, Kind::Embedded),
+    ];
+    assert_eq!(set_ups, wanted.map(|(name, store, kind)| (name.to_owned(), store, kind)));
 }

@@ -33,7 +33,7 @@ impl Heads {
 
     /// Any log may have grown.
     pub fn may_have_grown(&self) {
-        self.lock().values().for_each(|watched| _ = watched.send_modify(|_| {}));
+        self.lock().values().for_each(|watched| watched.send_modify(|_| {}));
     }
 
     /// A sender's log has grown to this number.

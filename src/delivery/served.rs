@@ -106,7 +106,7 @@ mod tests {
         first.full(true);
         second.moved(3);
         let look = Look { organ, collectors: 2, full: 1, moved: 3 };
-        assert_eq!(served.look(), [look.clone()]);
+        assert_eq!(served.look(), std::slice::from_ref(&look));
         drop(first);
         assert_eq!(served.look(), [Look { collectors: 1, full: 0, ..look }]);
         drop(second);

@@ -124,7 +124,7 @@ impl Stalls {
     }
 
     fn count(&self) {
-        for reason in StallReason::EVERY {
+        for reason in StallReason::OF_COLLECTORS {
             let count = self.watched.values().filter(|watched| watched.stalled == Some(reason)).count();
             self.dispatch.metrics.mailboxes_stalled.of(reason).set(count as f64);
         }

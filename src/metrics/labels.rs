@@ -89,6 +89,8 @@ labels! {
         BrokerAway = "broker_away",
         /// The broker does not hand over what the ledger has ready.
         NotHandedOver = "not_handed_over",
+        /// An agency attached by AMQP reads its queue, and neither takes nor settles anything.
+        AgencyStill = "agency_still",
     }
 
     /// How a TLS handshake ended.
@@ -113,8 +115,8 @@ labels! {
 }
 
 impl StallReason {
-    /// All of them.
-    pub const EVERY: [Self; 3] = [Self::CollectorsFull, Self::BrokerAway, Self::NotHandedOver];
+    /// Those of mailboxes that collectors of this node serve.
+    pub const OF_COLLECTORS: [Self; 3] = [Self::CollectorsFull, Self::BrokerAway, Self::NotHandedOver];
 
     /// In words, for the log.
     pub fn why(self) -> &'static str {
@@ -122,6 +124,7 @@ impl StallReason {
             Self::CollectorsFull => "those who serve it hold full windows and do not settle",
             Self::BrokerAway => "the broker cannot be reached",
             Self::NotHandedOver => "the broker does not hand over what is ready",
+            Self::AgencyStill => "the agency neither takes nor settles anything",
         }
     }
 }

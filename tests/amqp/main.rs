@@ -14,5 +14,6 @@ mod killed;
 mod operator;
 mod parked;
 mod poison;
+mod still;
 mod users;
 mod world;

@@ -58,7 +58,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     ("client", &["domain", "identity", "proto"]),
     ("sandbox", &["domain", "identity", "proto", "client", "config", "app", "directory", "ops"]),
-    ("bench", &["domain", "identity", "proto", "client", "config", "directory"]),
+    ("bench", &["domain", "identity", "proto", "client", "config", "directory", "amqp"]),
     (
         "cli",
         &[
@@ -84,7 +84,7 @@ const PARTS: &[(&str, &[&str])] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite"]),
-    ("tokio_postgres::", &["ledger/postgres"]),
+    ("tokio_postgres::", &["ledger/postgres", "bench/postgres"]),
     ("deadpool_postgres::", &["ledger/postgres"]),
     ("lapin::", &["amqp", "broker/rabbit", "bench/amqp", "bridge"]),
     ("std::env", &["config"]),

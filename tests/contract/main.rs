@@ -5,5 +5,6 @@
 mod broker;
 mod ledger;
 #[path = "../rabbit/node.rs"]
+#[expect(dead_code, reason = "other tests ask more of a node")]
 mod node;
 mod support;

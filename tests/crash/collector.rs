@@ -14,8 +14,8 @@ use crate::support::Agency;
 
 /// Of a hundred deliveries, those that a collector that hangs up does not settle.
 const NEGLECTED_PERCENT: u8 = 10;
-/// The lease of a collector that hangs up: the shortest there is.
-const NEGLECTED_LEASE_S: i64 = 5;
+/// The shortest lease there is.
+const SHORT_LEASE_S: i64 = 5;
 
 /// One collecting client.
 pub struct Collector {
@@ -25,6 +25,8 @@ pub struct Collector {
     pub pause_ms_max: u64,
     /// Leaves deliveries unsettled, and hangs up after a while.
     pub hangs_up: bool,
+    /// Asks for the shortest lease: where the ledger can be away, nobody can give back what a lost stream held.
+    pub short_lease: bool,
 }
 
 /// One stream at work.
@@ -56,7 +58,8 @@ impl Collector {
     async fn open(&mut self, agency: &Agency) -> Option<Stream> {
         // Each delivery of the window has at most one settlement on its way.
         let (requests, queue) = mpsc::channel(self.window as usize + 1);
-        let lease = self.hangs_up.then_some(prost_types::Duration { seconds: NEGLECTED_LEASE_S, nanos: 0 });
+        let short = self.hangs_up || self.short_lease;
+        let lease = short.then_some(prost_types::Duration { seconds: SHORT_LEASE_S, nanos: 0 });
         let open = v1::CollectOpen { window: self.window, lease, ..Default::default() };
         requests.try_send(v1::CollectRequest { request: Some(Request::Open(open)) }).ok()?;
         let call = self.desk.journal.call();
@@ -96,7 +99,10 @@ impl Collector {
         response: Result<Option<v1::CollectResponse>, tonic::Status>,
     ) -> Option<v1::CollectResponse> {
         match response {
-            Ok(Some(response)) => return Some(response),
+            Ok(Some(response)) => {
+                self.desk.journal.answered(&self.desk.name);
+                return Some(response);
+            }
             Ok(None) => self.desk.journal.broken(&self.desk.name, "Collect ended by itself"),
             Err(status) => self.desk.journal.failed(&self.desk.name, &status),
         }

@@ -42,7 +42,10 @@ impl Fetcher {
             };
             let call = self.desk.journal.call();
             let deliveries = match agency.exchange.clone().fetch(request).await {
-                Ok(response) => response.into_inner().deliveries,
+                Ok(response) => {
+                    self.desk.journal.answered(&self.desk.name);
+                    response.into_inner().deliveries
+                }
                 Err(status) => return self.desk.journal.failed(&self.desk.name, &status),
             };
             let settlements = self.desk.receive(deliveries, call);

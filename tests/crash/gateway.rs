@@ -1,16 +1,16 @@
-//! The gateway under trial: killed at random moments, started again at once.
+//! One gateway under trial: killed at random moments, started again at once or after a while.
 
-use std::net::SocketAddr;
+use std::ops::Range;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
-
+use crate::deaths::{Death, Deaths};
 use crate::journal::Journal;
+use crate::line::Switchboard;
 use crate::support::{Process, Site};
+use crate::trial::blocking;
 
-/// How long a gateway lives under load before it is killed, milliseconds.
-const LIFE_MS: std::ops::Range<u64> = 50..400;
 /// Facts its clients have to see before it counts as under load, and how long they get for that.
 const BUSY_FACTS: usize = 30;
 const BUSY_MAX: Duration = Duration::from_secs(2);
@@ -20,51 +20,57 @@ const UNPREPARED_EVERY: u8 = 4;
 const STILLBORN_EVERY: u8 = 3;
 /// ... at most this long after it was started, microseconds.
 const STILLBIRTH_US_MAX: u64 = 30_000;
-/// New documents per tick, and how many may wait for a sender.
-const DOCUMENTS_PER_TICK: usize = 12;
-const DOCUMENTS_WAITING_MAX: usize = 96;
+/// How long a gateway may fail to start because its ledger is away, and between two tries.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_DELAY: Duration = Duration::from_millis(200);
 const TICK: Duration = Duration::from_millis(5);
 
-/// Retries come soon, so that there are many; none is ever given up; no sender is held back.
-const SETTINGS: [&str; 5] = [
-    "delivery.retry_delay_min = \"30ms\"",
-    "delivery.retry_delay_max = \"300ms\"",
-    "delivery.attempts_max = 100000",
-    "limits.rate_per_s = 1000000",
-    "limits.rate_burst = 1000000",
-];
-
-/// A site whose gateway is killed again and again.
-pub struct Trial {
-    pub site: Site,
-    running: Option<Process>,
-    address: watch::Sender<Option<SocketAddr>>,
-    rng: fastrand::Rng,
-    pub kills: usize,
-    pub kills_while_starting: usize,
-    /// Deliveries that were on connections when their gateway was killed, as the next one found them.
-    pub recovered: u64,
+/// How long something lives, and how long it is away, milliseconds.
+#[derive(Clone)]
+pub struct Span {
+    pub life_ms: Range<u64>,
+    pub away_ms: Range<u64>,
 }
 
-impl Trial {
-    /// A site with a running gateway.
-    pub fn begin(rng: fastrand::Rng) -> Self {
-        let mut trial = Self {
-            site: Site::new(&SETTINGS),
-            running: None,
-            address: watch::channel(None).0,
-            rng,
-            kills: 0,
-            kills_while_starting: 0,
-            recovered: 0,
-        };
-        trial.start();
-        trial
+impl Span {
+    pub fn life(&self, rng: &mut fastrand::Rng) -> Duration {
+        Self::within(&self.life_ms, rng)
     }
 
-    /// Where the gateway is now, if it is.
-    pub fn address(&self) -> watch::Receiver<Option<SocketAddr>> {
-        self.address.subscribe()
+    pub fn away(&self, rng: &mut fastrand::Rng) -> Duration {
+        Self::within(&self.away_ms, rng)
+    }
+
+    fn within(ms: &Range<u64>, rng: &mut fastrand::Rng) -> Duration {
+        Duration::from_micros(rng.u64(ms.start * 1_000..=ms.end * 1_000))
+    }
+}
+
+/// A gateway and its place among those of its site.
+pub struct Gateway {
+    pub site: Arc<Site>,
+    place: usize,
+    running: Option<Process>,
+    switchboard: Switchboard,
+    deaths: Arc<Deaths>,
+    rng: fastrand::Rng,
+    /// It does not start while its ledger is away.
+    waits_for_ledger: bool,
+}
+
+impl Gateway {
+    /// Starts a gateway.
+    pub async fn start(
+        (place, site): (usize, Site),
+        switchboard: &Switchboard,
+        deaths: &Arc<Deaths>,
+        waits_for_ledger: bool,
+        rng: fastrand::Rng,
+    ) -> Self {
+        let (site, deaths, switchboard) = (Arc::new(site), Arc::clone(deaths), switchboard.clone());
+        let mut gateway = Self { site, place, running: None, switchboard, deaths, rng, waits_for_ledger };
+        gateway.bring_up().await;
+        gateway
     }
 
     /// The running gateway.
@@ -73,21 +79,23 @@ impl Trial {
     }
 
     /// Lets the gateway work under load for a while, kills it and starts another one.
-    pub async fn round(&mut self, load: &Semaphore, journal: &Journal) {
-        let life = Duration::from_micros(self.rng.u64(LIFE_MS.start * 1_000..LIFE_MS.end * 1_000));
+    pub async fn round(&mut self, span: &Span, journal: &Journal) {
+        let life = span.life(&mut self.rng);
         if self.rng.u8(..UNPREPARED_EVERY) != 0 {
-            let busy = journal.len() + BUSY_FACTS;
-            feed(load, BUSY_MAX, || journal.len() >= busy).await;
+            under_load(journal).await;
         }
-        feed(load, life, || false).await;
-        let process = self.running.take().expect("a gateway runs between rounds");
-        tokio::task::block_in_place(|| process.kill());
-        self.kills += 1;
-        self.address.send_replace(None);
+        tokio::time::sleep(life).await;
+        let mut process = self.take_down();
+        if process.has_ended() {
+            journal.broken("gateway", format!("{} ended by itself: {}", self.place, process.log()));
+        }
+        blocking(move || process.kill()).await;
+        self.deaths.note(Death::GatewayKilled);
+        tokio::time::sleep(span.away(&mut self.rng)).await;
         if self.rng.u8(..STILLBORN_EVERY) == 0 {
             self.kill_while_starting().await;
         }
-        self.start();
+        self.bring_up().await;
     }
 
     async fn kill_while_starting(&mut self) {
@@ -95,7 +103,7 @@ impl Trial {
         let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_truc"))
             .arg("serve")
             .arg("--config")
-            .arg(self.site.path("truc.toml"))
+            .arg(self.site.config_file())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -103,38 +111,47 @@ impl Trial {
             .unwrap();
         tokio::time::sleep(life).await;
         child.kill().await.unwrap();
-        self.kills_while_starting += 1;
+        self.deaths.note(Death::GatewayKilledWhileStarting);
     }
 
-    fn start(&mut self) {
-        let process = tokio::task::block_in_place(|| self.site.start());
+    /// Takes the process out of its clients' reach; what becomes of it is the caller's.
+    pub fn take_down(&mut self) -> Process {
+        self.switchboard.down(self.place);
+        self.running.take().expect("a gateway runs between rounds")
+    }
+
+    /// Starts the gateway.
+    pub async fn bring_up(&mut self) {
+        let patience = Instant::now() + START_PATIENCE;
+        let process = loop {
+            let site = Arc::clone(&self.site);
+            match blocking(move || site.try_start()).await {
+                Ok(process) => break process,
+                Err(why) => assert!(self.waits_for_ledger && Instant::now() < patience, "{why}"),
+            }
+            self.deaths.note_failed_start();
+            tokio::time::sleep(START_DELAY).await;
+        };
         let up = process.log().lines().find_map(|line| {
             let event: serde_json::Value = serde_json::from_str(line).ok()?;
             event.get("recovered")?.as_u64()
         });
-        self.recovered += up.expect("a gateway that is up says how much it recovered");
-        self.address.send_replace(Some(process.address));
+        self.deaths.note_recovered(up.expect("a gateway that is up says how much it recovered"));
+        self.switchboard.up(self.place, process.address);
         self.running = Some(process);
     }
 
-    /// Stops the last gateway in good order; gives its exit code.
-    pub fn stop(mut self) -> Option<i32> {
-        let process = self.running.take().expect("a gateway runs between rounds");
-        tokio::task::block_in_place(|| process.stop())
+    /// Stops it in good order; gives its exit code.
+    pub async fn stop(mut self) -> Option<i32> {
+        let process = self.take_down();
+        blocking(move || process.stop()).await
     }
 }
 
-/// Lets documents be sent for a time, or until it is enough.
-async fn feed(load: &Semaphore, time: Duration, enough: impl Fn() -> bool) {
-    let end = Instant::now() + time;
-    while !enough() {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return;
-        }
-        if load.available_permits() < DOCUMENTS_WAITING_MAX {
-            load.add_permits(DOCUMENTS_PER_TICK);
-        }
-        tokio::time::sleep(left.min(TICK)).await;
+async fn under_load(journal: &Journal) {
+    let busy = journal.len() + BUSY_FACTS;
+    let end = Instant::now() + BUSY_MAX;
+    while journal.len() < busy && Instant::now() < end {
+        tokio::time::sleep(TICK).await;
     }
 }

@@ -1,14 +1,15 @@
 //! What the clients saw, in the order they saw it. The checker knows nothing else.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use truc::client::CallError;
 use truc::proto::v1::{self, DeliveryState, ReceiptKind, settlement};
 
 use crate::document::{Document, sha256};
-use crate::support;
 
 /// A call by which deliveries come.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -136,6 +137,46 @@ struct Open {
 struct Book {
     facts: Vec<Fact>,
     open: HashMap<String, Open>,
+    failures: Failures,
+}
+
+/// Calls that failed as they may.
+#[derive(Clone, Default)]
+pub struct Failures {
+    /// How often for which reason, or with which code where a connection was lost.
+    counts: BTreeMap<String, usize>,
+    /// Since when a client has not had an answer.
+    since: HashMap<String, Instant>,
+    /// The longest time each client went without an answer.
+    longest: BTreeMap<String, Duration>,
+}
+
+/// Clients told of that went longest without an answer.
+const TOLD: usize = 4;
+
+impl Failures {
+    /// How many calls failed for this reason.
+    pub fn of(&self, reason: &str) -> usize {
+        self.counts.get(reason).copied().unwrap_or(0)
+    }
+
+    /// The longest time a client went without an answer.
+    pub fn longest(&self) -> Duration {
+        self.longest.values().max().copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Failures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: usize = self.counts.values().sum();
+        write!(f, "{all} calls failed: {:?}; longest without an answer:", self.counts)?;
+        let mut longest: Vec<_> = self.longest.iter().collect();
+        longest.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+        for (client, time) in longest.into_iter().take(TOLD) {
+            write!(f, " {client} {:.1} s", time.as_secs_f64())?;
+        }
+        Ok(())
+    }
 }
 
 /// The facts of one run.
@@ -143,9 +184,15 @@ struct Book {
 pub struct Journal {
     book: Mutex<Book>,
     calls: AtomicU64,
+    tolerated: Vec<&'static str>,
 }
 
 impl Journal {
+    /// An empty one, of a run in which calls may fail for these reasons, if the gateway says when to come back.
+    pub fn tolerating(reasons: &[&'static str]) -> Self {
+        Self { tolerated: reasons.to_vec(), ..Self::default() }
+    }
+
     /// Records a fact.
     pub fn record(&self, fact: Fact) {
         let mut book = self.book.lock().unwrap();
@@ -158,13 +205,49 @@ impl Journal {
         self.record(Fact::Broken { client: client.to_owned(), what: what.into() });
     }
 
-    /// Records a failed call, unless it failed as calls do when a gateway is killed.
+    /// Notes a failed call; one that an agency's program would not repeat breaks the contract.
     pub fn failed(&self, client: &str, status: &tonic::Status) {
-        use tonic::Code::{Cancelled, Internal, Unavailable, Unknown};
-        let typed = !support::reason(status).is_empty();
-        if typed || !matches!(status.code(), Cancelled | Internal | Unavailable | Unknown) {
-            self.broken(client, format!("{:?} {}: {status}", status.code(), support::reason(status)));
+        let error = CallError::from(status.clone());
+        let allowed = error.is_passing() && (error.reason().is_empty() || self.tolerates(&error));
+        match allowed {
+            true => self.count(client, error.reason(), &format!("{:?}", status.code())),
+            false => self.broken(client, format!("{:?} {}: {status}", status.code(), error.reason())),
         }
+    }
+
+    /// Notes a submission that was refused on its stream; false when that breaks the contract.
+    pub fn refused(&self, client: &str, refusal: &v1::Refusal) -> bool {
+        let error = CallError::from(refusal);
+        let allowed = self.tolerates(&error);
+        match allowed {
+            true => self.count(client, error.reason(), ""),
+            false => self.broken(client, format!("{refusal:?}")),
+        }
+        allowed
+    }
+
+    fn tolerates(&self, error: &CallError) -> bool {
+        self.tolerated.contains(&error.reason()) && error.retry_after().is_some()
+    }
+
+    fn count(&self, client: &str, reason: &str, code: &str) {
+        let failures = &mut self.book.lock().unwrap().failures;
+        let name = if reason.is_empty() { format!("connection lost, {code}") } else { reason.to_owned() };
+        *failures.counts.entry(name).or_default() += 1;
+        failures.since.entry(client.to_owned()).or_insert_with(Instant::now);
+    }
+
+    /// Notes that a client was answered.
+    pub fn answered(&self, client: &str) {
+        let failures = &mut self.book.lock().unwrap().failures;
+        let Some(since) = failures.since.remove(client) else { return };
+        let longest = failures.longest.entry(client.to_owned()).or_default();
+        *longest = since.elapsed().max(*longest);
+    }
+
+    /// The calls that failed as they may.
+    pub fn failures(&self) -> Failures {
+        self.book.lock().unwrap().failures.clone()
     }
 
     /// A call that is about to be begun.

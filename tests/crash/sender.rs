@@ -14,8 +14,6 @@ use crate::support::Agency;
 
 /// Submissions a stream has unanswered at most.
 const WINDOW: usize = 32;
-/// Of a hundred unanswered submissions, those that are never repeated.
-const GIVEN_UP_PERCENT: u8 = 8;
 /// Of a hundred unary submissions, those that repeat one that was answered.
 const REPEATED_PERCENT: u8 = 6;
 /// Accepted documents kept to be repeated.
@@ -29,6 +27,8 @@ pub struct Sender {
     pub load: Arc<Semaphore>,
     pub author: Author,
     pub rng: fastrand::Rng,
+    /// Of a hundred unanswered submissions, those that are never repeated.
+    pub given_up_percent: u8,
 }
 
 impl Sender {
@@ -40,7 +40,7 @@ impl Sender {
             if self.one_stream(&agency, &mut unanswered).await == Ended::AllAnswered {
                 return;
             }
-            unanswered.retain(|_| self.rng.u8(..100) >= GIVEN_UP_PERCENT);
+            unanswered.retain(|_| self.rng.u8(..100) >= self.given_up_percent);
         }
     }
 
@@ -58,9 +58,12 @@ impl Sender {
         while !(over && unanswered.is_empty()) {
             tokio::select! {
                 answer = answers.message() => match answer {
-                    Ok(Some(answer)) => answer.results.into_iter().for_each(|result| {
-                        self.answered(unanswered.pop_front(), result);
-                    }),
+                    Ok(Some(answer)) => for result in answer.results {
+                        if !self.answered(unanswered.front(), result) {
+                            return Ended::CutOff;
+                        }
+                        unanswered.pop_front();
+                    },
                     Ok(None) => {
                         self.journal.broken(&self.name, "SubmitStream ended by itself");
                         return Ended::CutOff;
@@ -88,17 +91,24 @@ impl Sender {
         let _gone = requests.try_send(request).is_err();
     }
 
-    fn answered(&self, expected: Option<Arc<Document>>, result: v1::SubmitResult) {
-        let expected = expected.map(|document| document.message_id.clone());
-        if expected.as_ref() != Some(&result.message_id) {
+    /// Notes an answer; false when the submission has to be repeated.
+    fn answered(&self, expected: Option<&Arc<Document>>, result: v1::SubmitResult) -> bool {
+        let expected = expected.map(|document| &document.message_id);
+        if expected != Some(&result.message_id) {
             let id = &result.message_id;
             self.journal.broken(&self.name, format!("an answer to {id}, where {expected:?} was next"));
         }
         match result.result {
             Some(submit_result::Result::Acceptance(acceptance)) => {
                 self.journal.record(Fact::Accepted { message_id: result.message_id, acceptance });
+                self.journal.answered(&self.name);
+                true
             }
-            refused => self.journal.broken(&self.name, format!("{}: {refused:?}", result.message_id)),
+            Some(submit_result::Result::Refusal(refusal)) => !self.journal.refused(&self.name, &refusal),
+            None => {
+                self.journal.broken(&self.name, format!("{}: no result", result.message_id));
+                true
+            }
         }
     }
 
@@ -145,12 +155,13 @@ impl Sender {
                     let acceptance = response.into_inner().acceptance.unwrap_or_default();
                     let message_id = document.message_id.clone();
                     self.journal.record(Fact::Accepted { message_id, acceptance });
+                    self.journal.answered(&self.name);
                     *connected = Some(agency);
                     return true;
                 }
                 Err(status) => self.journal.failed(&self.name, &status),
             }
-            if self.rng.u8(..100) < GIVEN_UP_PERCENT {
+            if self.rng.u8(..100) < self.given_up_percent {
                 return false;
             }
         }

@@ -13,19 +13,31 @@ use crate::collector::Collector;
 use crate::desk::Desk;
 use crate::document::{Author, RECIPIENTS, SENDERS};
 use crate::fetcher::Fetcher;
-use crate::gateway::Trial;
 use crate::journal::{Fact, Journal};
 use crate::line::Line;
 use crate::sender::Sender;
+use crate::trial::Trial;
 use crate::watcher::Watcher;
 
-/// How long the last gateway gets to bring everything to its end.
-const DRAIN_MAX: Duration = Duration::from_secs(40);
+/// How long the last gateways get to bring everything to its end.
+const DRAIN_MAX: Duration = Duration::from_secs(60);
 /// Stories asked for at a time.
 const STORIES_AT_ONCE: usize = 16;
 
+/// How the clients behave.
+#[derive(Clone, Copy)]
+pub struct Manners {
+    /// Reasons for which their calls may fail.
+    pub tolerated: &'static [&'static str],
+    /// Of a hundred submissions that were not answered, those that are never repeated.
+    pub given_up_percent: u8,
+    /// Everybody asks for the shortest lease.
+    pub short_leases: bool,
+}
+
 /// The clients of all organs, at work.
 pub struct Town {
+    manners: Manners,
     pub journal: Arc<Journal>,
     pub load: Arc<Semaphore>,
     tidy: CancellationToken,
@@ -36,10 +48,11 @@ pub struct Town {
 }
 
 impl Town {
-    /// Sets everybody to work on a gateway.
-    pub fn work(trial: &Trial, rng: &mut fastrand::Rng) -> Self {
+    /// Sets everybody to work.
+    pub fn work(trial: &Trial, manners: Manners, rng: &mut fastrand::Rng) -> Self {
         let mut town = Self {
-            journal: Arc::default(),
+            manners,
+            journal: Arc::new(Journal::tolerating(manners.tolerated)),
             load: Arc::new(Semaphore::new(0)),
             tidy: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -59,7 +72,7 @@ impl Town {
     }
 
     fn line(&self, trial: &Trial, organ: &'static str) -> Line {
-        Line::new(&trial.site, organ, trial.address(), self.stop.clone())
+        Line::new(trial.site(), organ, trial.switchboard.clone(), self.stop.clone())
     }
 
     fn send(&mut self, line: &Line, rng: &mut fastrand::Rng) {
@@ -67,7 +80,8 @@ impl Town {
             let name = format!("{}-{kind}", line.organ);
             let author = Author::new(line.organ, &name, rng.fork());
             let (journal, load) = (Arc::clone(&self.journal), Arc::clone(&self.load));
-            Sender { name, line: line.clone(), journal, load, author, rng: rng.fork() }
+            let given_up_percent = self.manners.given_up_percent;
+            Sender { name, line: line.clone(), journal, load, author, rng: rng.fork(), given_up_percent }
         };
         self.senders.push(tokio::spawn(sender("stream").pipelined()));
         self.senders.push(tokio::spawn(sender("unary-a").one_by_one()));
@@ -94,8 +108,14 @@ impl Town {
             let (journal, tidy) = (Arc::clone(&self.journal), self.tidy.clone());
             Desk { name, line, journal, rng: rng.fork(), tidy, unanswered: Vec::new() }
         };
-        let collector =
-            |desk, window, pause_ms_max, hangs_up| Collector { desk, window, pause_ms_max, hangs_up };
+        let short_lease = self.manners.short_leases;
+        let collector = |desk, window, pause_ms_max, hangs_up| Collector {
+            desk,
+            window,
+            pause_ms_max,
+            hangs_up,
+            short_lease,
+        };
         let collectors = [
             // Two share the work, with very different windows.
             collector(desk(0, "wide"), 64, 0, false),
@@ -116,8 +136,8 @@ impl Town {
         self.recipients.extend(fetchers.into_iter().map(|client| tokio::spawn(client.run())));
     }
 
-    /// Ends the load, waits until every delivery has ended, and reads the whole story from the gateway.
-    pub async fn end(self, trial: &Trial) -> (Vec<Fact>, Ending) {
+    /// Ends the load, waits until every delivery has ended, and gives what was seen.
+    pub async fn end(self, trial: &Trial) -> Vec<Fact> {
         self.load.close();
         self.tidy.cancel();
         let deadline = tokio::time::Instant::now() + DRAIN_MAX;
@@ -136,20 +156,18 @@ impl Town {
         }
         for watcher in self.watchers {
             let watcher = watcher.await.unwrap();
-            let agency = trial.site.agency(trial.running(), watcher.line.organ).await;
+            let agency = trial.site().agency(trial.running(), watcher.line.organ).await;
             watcher.finish(&agency).await;
         }
-        let facts = self.journal.take();
-        let ending = read(trial, &facts).await;
-        (facts, ending)
+        self.journal.take()
     }
 }
 
 /// What the gateway says at the end, read anew.
-async fn read(trial: &Trial, facts: &[Fact]) -> Ending {
+pub async fn read(trial: &Trial, facts: &[Fact]) -> Ending {
     let mut ending = Ending::default();
     for organ in SENDERS {
-        let agency = trial.site.agency(trial.running(), organ).await;
+        let agency = trial.site().agency(trial.running(), organ).await;
         ending.logs.insert(organ.to_owned(), agency.receipts("").await.0);
         let mut ids: Vec<_> = facts.iter().filter_map(|fact| submitted_by(fact, organ)).collect();
         ids.sort_unstable();
@@ -167,7 +185,7 @@ async fn read(trial: &Trial, facts: &[Fact]) -> Ending {
         }
     }
     for (organ, _) in RECIPIENTS {
-        let agency = trial.site.agency(trial.running(), organ).await;
+        let agency = trial.site().agency(trial.running(), organ).await;
         let request = truc::proto::v1::ListReceivedRequest { open_only: true, ..Default::default() };
         let open = agency.exchange.clone().list_received(request).await.unwrap().into_inner();
         let ids = open.messages.into_iter().filter_map(|message| message.delivery);

@@ -48,6 +48,7 @@ impl Watcher {
         loop {
             match pages.message().await {
                 Ok(Some(page)) => {
+                    self.journal.answered(&self.name);
                     for receipt in page.receipts {
                         let watcher = self.name.clone();
                         self.journal.record(Fact::Watched { watcher, receipt });

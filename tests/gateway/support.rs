@@ -47,8 +47,9 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut()
 
 /// Where a gateway lives: its folder outlives its processes.
 pub struct Site {
-    pub dir: TempDir,
-    pub ca: Ca,
+    pub dir: Arc<TempDir>,
+    pub ca: Arc<Ca>,
+    file: String,
     config: String,
 }
 
@@ -81,7 +82,16 @@ impl Site {
             config.push_str(setting);
             config.push('\n');
         }
-        Self { dir, ca, config }
+        Self { dir: Arc::new(dir), ca: Arc::new(ca), file: "truc.toml".into(), config }
+    }
+
+    /// The place of another gateway of the same site, for the same agencies, with the configuration this one has now.
+    #[allow(dead_code, reason = "of use to tests that kill gateways")]
+    pub fn beside(&self, name: &str) -> Self {
+        let (dir, ca) = (Arc::clone(&self.dir), Arc::clone(&self.ca));
+        let mut site = Self { dir, ca, file: format!("{name}.toml"), config: self.config.clone() };
+        site.set(format!("ops.control = {:?}", self.path(&format!("{name}.sock"))));
+        site
     }
 
     /// Sets one more line of configuration, for the next start.
@@ -112,9 +122,14 @@ impl Site {
         self.dir.path().join(name)
     }
 
+    /// The configuration file of this site.
+    pub fn config_file(&self) -> PathBuf {
+        self.path(&self.file)
+    }
+
     /// The command that starts the gateway of this site.
     pub fn command(&self) -> Command {
-        let config = self.path("truc.toml");
+        let config = self.config_file();
         std::fs::write(&config, &self.config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_truc"));
         command.arg("serve").arg("--config").arg(&config).stderr(Stdio::piped()).stdin(Stdio::null());
@@ -123,13 +138,18 @@ impl Site {
 
     /// Starts the gateway of this site and waits until it is up.
     pub fn start(&self) -> Process {
+        self.try_start().unwrap_or_else(|why| panic!("the gateway did not start: {why}"))
+    }
+
+    /// The same, of a gateway that may have a reason not to start.
+    pub fn try_start(&self) -> Result<Process, String> {
         let mut child = self.command().spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(Mutex::new(Vec::new()));
         let addresses = loop {
             let Some(Ok(line)) = lines.next() else {
                 let status = child.wait();
-                panic!("the gateway did not start: {status:?} {:?}", log.lock().unwrap());
+                return Err(format!("{status:?} {:?}", log.lock().unwrap()));
             };
             log.lock().unwrap().push(line.clone());
             if line.contains("the gateway is up") {
@@ -144,7 +164,7 @@ impl Site {
                 kept.lock().unwrap().push(line);
             }
         });
-        Process { child, address: addresses.0, ops: addresses.1, log }
+        Ok(Process { child, address: addresses.0, ops: addresses.1, log })
     }
 
     /// Certificate and key of an organ, issued when there is none yet.
@@ -192,6 +212,12 @@ impl Process {
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// True when it has ended by itself.
+    #[allow(dead_code, reason = "of use to tests that kill gateways")]
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// Sends it a signal, by name.

@@ -46,7 +46,7 @@ async fn alone() {
         }
         proxy.set(Fault::Reset);
         place.healthy(false, Duration::from_secs(10)).await;
-        if cycle % 2 == 0 {
+        if cycle % 5 == 0 {
             // Attempts that hang, too.
             proxy.set(Fault::BlackHole);
             tokio::time::sleep(Duration::from_millis(500)).await;

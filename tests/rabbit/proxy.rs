@@ -1,14 +1,13 @@
 //! A proxy that does to a connection what networks do.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// What happens to what goes through.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,24 +68,21 @@ async fn serve(client: TcpStream, port: u16, mut state: watch::Receiver<Fault>) 
     let silent = |fault: &Fault| matches!(fault, Fault::BlackHole | Fault::HalfOpen);
     let Ok(_) = state.wait_for(|fault| !silent(fault)).await else { return };
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return reset(&client) };
-    let (client, server) = (Arc::new(client), server);
-    let socket = socket2::SockRef::from(&*client).try_clone().unwrap();
-    let (from_client, to_client) = Arc::into_inner(client).unwrap().into_split();
+    let socket = socket2::SockRef::from(&client).try_clone().unwrap();
+    let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let mut up = tokio::spawn(pass(from_client, to_server, state.clone()));
-    let mut down = tokio::spawn(pass(from_server, to_client, state.clone()));
+    let mut passing = JoinSet::new();
+    passing.spawn(pass(from_client, to_server, state.clone()));
+    passing.spawn(pass(from_server, to_client, state.clone()));
     let met = tokio::select! {
         met = state.wait_for(|fault| matches!(fault, Fault::Reset | Fault::HalfOpen)) => met.map(|met| *met).ok(),
-        _ = &mut up => None,
-        _ = &mut down => None,
+        _ = passing.join_next() => None,
     };
-    up.abort();
-    down.abort();
     if met == Some(Fault::Reset) {
         // Whatever is unsent is thrown away, and the other side is told so.
         socket.set_linger(Some(Duration::ZERO)).unwrap();
     }
-    let _server_closed = (up.await.is_err(), down.await.is_err());
+    passing.shutdown().await;
     if met == Some(Fault::HalfOpen) {
         // The client's socket stays open here until the fault is over, and a while longer.
         let _ended = state.wait_for(|fault| *fault != Fault::HalfOpen).await.is_ok();

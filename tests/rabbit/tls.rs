@@ -106,15 +106,14 @@ async fn only_who_is_known_is_spoken_to() {
     let plain = Options { uris: vec![format!("amqps://127.0.0.1:{}", node.port)], ..with(&ours) };
     assert!(outcome(plain).await.is_err());
     for (subject, days_ago, expected) in [
-        (server(&["localhost"], &["127.0.0.1"]), 10, "Expired"),
-        (server(&["elsewhere.example.vn"], &["127.0.0.9"]), 0, "NotValidForName"),
+        (server(&["localhost"], &["127.0.0.1"]), 10, "certificate expired"),
+        (server(&["elsewhere.example.vn"], &["127.0.0.9"]), 0, "not valid for name"),
     ] {
         put(&ours.issue(&subject, days_ago), held.path());
         let cleared = Arc::clone(&node);
         tokio::task::spawn_blocking(move || cleared.ctl(&["eval", "ssl:clear_pem_cache()."])).await.unwrap();
         let why = outcome(with(&ours)).await.unwrap_err();
-        println!("{expected}: {why}");
-        assert!(why.to_lowercase().contains(&expected.to_lowercase()), "{why}");
+        assert!(why.contains(expected), "{why}");
     }
     tokio::task::spawn_blocking(move || drop(node)).await.unwrap();
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
@@ -13,6 +15,10 @@ use crate::amqp::link::{Link, Lost};
 use crate::amqp::refusal;
 
 const NOT_FOUND: u16 = 404;
+/// A queue that says nothing for so long has nobody who could answer; an election takes less.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// RabbitMQ itself waits 5 s for a queue to delete itself before it deletes it without.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest wait for a channel to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -153,6 +159,32 @@ pub async fn bind(link: &Link, queue: &Queue) -> Result<Vec<String>, Lost> {
     let differences = bind_on(link, &mut channel, queue).await?;
     close(channel).await;
     Ok(differences)
+}
+
+/// Whether a queue answers, whatever it says.
+pub async fn answers(link: &Link, queue: &Queue) -> Result<bool, Lost> {
+    loop {
+        let (epoch, channel) = link.open().await?;
+        let asking = channel.basic_get(queue.name.as_str().into(), BasicGetOptions::default());
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        // A message that came goes back with the channel.
+        close(Some((epoch, channel))).await;
+        match answer {
+            Ok(Err(error)) if refusal(&error).is_none() => link.suspect(epoch).await,
+            answer => return Ok(answer.is_ok()),
+        }
+    }
+}
+
+/// Deletes a queue, with what it holds.
+pub async fn delete(link: &Link, queue: &Queue) -> Result<(), Lost> {
+    let (epoch, channel) = link.open().await?;
+    let deleting = channel.queue_delete(queue.name.as_str().into(), QueueDeleteOptions::default());
+    if tokio::time::timeout(DELETE_TIMEOUT, deleting).await.is_err() {
+        tracing::error!(queue = queue.name, "RabbitMQ did not delete a queue in time");
+    }
+    close(Some((epoch, channel))).await;
+    Ok(())
 }
 
 async fn close(channel: Option<(u64, Channel)>) {

@@ -57,7 +57,7 @@ pub async fn open(
 ) -> Result<(mpsc::Sender<CollectRequest>, tonic::Streaming<v1::CollectResponse>), Error> {
     let (out, requests) = mpsc::channel(desk.plan.window + 1);
     let window = u32::try_from(desk.plan.window).unwrap_or(u32::MAX);
-    let open = v1::CollectOpen { organ: String::new(), window, lease };
+    let open = v1::CollectOpen { organ: organ.to_owned(), window, lease };
     let gone = |reason: &str| Error::call(CALL, organ, reason);
     let first = CollectRequest { request: Some(Request::Open(open)) };
     out.send(first).await.map_err(|_| gone("the stream ended"))?;

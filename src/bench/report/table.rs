@@ -4,21 +4,27 @@ use std::fmt;
 
 use comfy_table::{Table, presets};
 
-use super::{ExchangeReport, Report, Setup, StalledReport, WaitingReport};
+use super::{Conditions, Report, StalledReport, WaitingReport};
 use crate::bench::latency::Percentiles;
 use crate::bench::verdict::Verdict;
 
-type Rows = Vec<(String, String)>;
+/// Names and values.
+pub(super) type Rows = Vec<(String, String)>;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (setup, rows) = match self {
-            Self::Exchange(report) => (&report.setup, report.rows()),
-            Self::Waiting(report) => (&report.setup, report.rows()),
-            Self::Stalled(report) => (&report.setup, report.rows()),
+        let (conditions, rows) = match self {
+            Self::Exchange(report) => (&report.conditions, report.rows()),
+            Self::Waiting(report) => (&report.conditions, report.rows()),
+            Self::Stalled(report) => (&report.conditions, report.rows()),
+            Self::Mailboxes(report) => (&report.conditions, report.rows()),
         };
-        writeln!(f, "{}", table(&setup.rows()))?;
-        write!(f, "{}", table(&rows))
+        writeln!(f, "{}", table(&conditions.rows()))?;
+        write!(f, "{}", table(&rows))?;
+        match self {
+            Self::Exchange(report) => report.ratios().map_or(Ok(()), |ratios| write!(f, "\n{ratios}")),
+            Self::Waiting(_) | Self::Stalled(_) | Self::Mailboxes(_) => Ok(()),
+        }
     }
 }
 
@@ -31,7 +37,7 @@ fn table(rows: &Rows) -> Table {
     table
 }
 
-impl Setup {
+impl Conditions {
     fn rows(&self) -> Rows {
         let machine = &self.machine;
         let amount = match (self.documents, self.seconds) {
@@ -59,41 +65,6 @@ impl Setup {
             ("client processes", self.client_processes.to_string()),
             ("seed", self.seed.to_string()),
         ])
-    }
-}
-
-impl ExchangeReport {
-    fn rows(&self) -> Rows {
-        let mut rows = rows([
-            (
-                "gateway",
-                "submit -> durable -> delivered -> settled -> receipt seen; mutual TLS 1.3".to_owned(),
-            ),
-            ("throughput", format!("{} ({})", rate(self.throughput_per_s), rates(&self.rounds_per_s))),
-            ("latency to the receipt", ms(self.latency_ms)),
-            ("latency to the answer", ms(self.accept_latency_ms)),
-        ]);
-        let mut add = |name: &str, value: String| rows.push((name.to_owned(), value));
-        if let (Some(cpu), Some(rss)) = (self.gateway_cpu_s, self.gateway_rss_mb) {
-            add("gateway's process", format!("{cpu:.2} s of processor time, {rss:.0} MiB at most"));
-        }
-        add("client processes", format!("{:.2} s of processor time", self.clients_cpu_s));
-        add("checked", checks(&self.checks));
-        if let (Some(baseline), Some(ratio)) = (self.baseline_per_s, self.ratio) {
-            add(
-                "RabbitMQ",
-                "publish -> confirmed, delivered -> acknowledged; quorum queues, no TLS".to_owned(),
-            );
-            add("throughput", format!("{} ({})", rate(baseline), rates(&self.baseline_rounds_per_s)));
-            add("latency to the acknowledgement", self.baseline_latency_ms.map(ms).unwrap_or_default());
-            add("latency to the confirm", self.baseline_confirm_latency_ms.map(ms).unwrap_or_default());
-            let cpu = self.baseline_clients_cpu_s.unwrap_or_default();
-            add("client processes", format!("{cpu:.2} s of processor time"));
-            add("checked", self.baseline_checks.as_ref().map(checks).unwrap_or_default());
-            add("gateway / RabbitMQ", format!("{ratio:.2}"));
-        }
-        add("verified", self.verified.to_string());
-        rows
     }
 }
 
@@ -139,23 +110,23 @@ impl StalledReport {
     }
 }
 
-fn rows<const N: usize>(rows: [(&str, String); N]) -> Rows {
+pub(super) fn rows<const N: usize>(rows: [(&str, String); N]) -> Rows {
     rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn rate(per_s: f64) -> String {
+pub(super) fn rate(per_s: f64) -> String {
     format!("{per_s:.0} documents/s")
 }
 
-fn rates(rounds: &[f64]) -> String {
+pub(super) fn rates(rounds: &[f64]) -> String {
     rounds.iter().map(|per_s| format!("{per_s:.0}")).collect::<Vec<_>>().join(", ")
 }
 
-fn ms(Percentiles { p50, p99, p999 }: Percentiles) -> String {
+pub(super) fn ms(Percentiles { p50, p99, p999 }: Percentiles) -> String {
     format!("p50 {p50:.1} ms, p99 {p99:.1} ms, p99.9 {p999:.1} ms")
 }
 
-fn checks(verdict: &Verdict) -> String {
+pub(super) fn checks(verdict: &Verdict) -> String {
     let mut told = format!(
         "{} submitted, {} accepted, {} received, {} with all receipts",
         verdict.submitted, verdict.accepted, verdict.received, verdict.receipted

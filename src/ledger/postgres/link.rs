@@ -1,5 +1,6 @@
 //! The writer's connection.
 
+use futures_util::{FutureExt, try_join};
 use tokio_postgres::Client;
 
 use super::fault::Fault;
@@ -38,15 +39,13 @@ impl Link {
                 .await?;
         }
         // connection.backend
-        let row = client
-            .query_one(
-                "SELECT pid, (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity
-                 WHERE pid = pg_backend_pid()",
-                &[],
-            )
-            .await?;
+        let row = client.query_one(
+            "SELECT pid, (extract(epoch FROM backend_start) * 1000000)::bigint FROM pg_stat_activity
+             WHERE pid = pg_backend_pid()",
+            &[],
+        );
+        let (row, statements) = try_join!(row, Statements::prepare(&client).boxed())?;
         let backend = Backend { pid: row.try_get(0)?, started: row.try_get(1)? };
-        let statements = Statements::prepare(&client).await?;
         Ok(Self { client, statements, backend, _reading: reading })
     }
 

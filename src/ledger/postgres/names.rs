@@ -57,10 +57,12 @@ impl Names {
 
     /// Learns the numbers of these organs, giving them one where they have none.
     pub async fn enter(&self, client: &Client, organs: BTreeSet<&OrganId>) -> Result<(), Fault> {
-        let unknown: Vec<_> = {
-            let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-            organs.into_iter().filter(|organ| !known.numbers.contains_key(*organ)).collect()
-        };
+        let unknown = self.unknown(organs);
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        self.find(client, &unknown).await?;
+        let unknown = self.unknown(unknown);
         if unknown.is_empty() {
             return Ok(());
         }
@@ -73,7 +75,17 @@ impl Names {
                 &[&ids],
             )
             .await?;
-        // organ.entered
+        self.find(client, &unknown).await
+    }
+
+    fn unknown<'a>(&self, organs: impl IntoIterator<Item = &'a OrganId>) -> Vec<&'a OrganId> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        organs.into_iter().filter(|organ| !known.numbers.contains_key(*organ)).collect()
+    }
+
+    async fn find(&self, client: &Client, organs: &[&OrganId]) -> Result<(), Fault> {
+        let ids: Vec<_> = organs.iter().map(|organ| organ.as_str()).collect();
+        // organ.find
         let found = client.query("SELECT ref, id FROM organ WHERE id = ANY($1)", &[&ids]).await?;
         self.keep(&found)
     }

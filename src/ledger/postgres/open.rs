@@ -109,7 +109,7 @@ pub(super) async fn open(
         let _gone = opened.send(Ok(Arc::clone(&presence.membership))).is_err();
         let leave = CancellationToken::new();
         let keeping = tokio::spawn(presence.keep(told, leave.clone()));
-        writer.run(link, queue).await;
+        writer.run(Box::new(link), queue).await;
         leave.cancel();
         if keeping.await.is_err() {
             tracing::error!("the task that keeps this node among the others had panicked");

@@ -184,8 +184,16 @@ const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_
 
 /// Refuses a server that would not keep what it confirms.
 pub(super) async fn check(client: &Client) -> Result<(), Fault> {
-    for setting in ["synchronous_commit", "fsync", "full_page_writes"] {
-        let value: String = client.query_one(&format!("SHOW {setting}"), &[]).await?.try_get(0)?;
+    // server.settings
+    let row = client
+        .query_one(
+            "SELECT current_setting('synchronous_commit'), current_setting('fsync'),
+                 current_setting('full_page_writes')",
+            &[],
+        )
+        .await?;
+    for (place, setting) in ["synchronous_commit", "fsync", "full_page_writes"].into_iter().enumerate() {
+        let value: String = row.try_get(place)?;
         if value == "off" {
             return Err(Fault::Unsafe { setting, value });
         }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::FutureExt;
+
 use super::columns::Attempts;
 use super::command::{Command, Done};
 use super::fault::Fault;
@@ -55,7 +57,7 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
         || !accounts.organ.is_empty()
         || batch.iter().any(|command| !matches!(command, Command::Accept(..) | Command::Step(..)));
     if changed {
-        put::put(link, context, &sheet, &moves, &accounts, &published).await?;
+        put::put(link, context, &sheet, &moves, &accounts, &published).boxed().await?;
     }
     Ok(Written { done, commit: sheet.commit, receipts: sheet.new_receipts.kind, changed })
 }

@@ -32,9 +32,9 @@ const PUBLISH_AGAIN_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Whether the database can be written.
 enum State {
-    Linked(Link),
+    Linked(Box<Link>),
     /// It could not for too long. Whoever asks is told so at once; meanwhile this connects.
-    Away(BoxFuture<'static, Link>),
+    Away(BoxFuture<'static, Box<Link>>),
 }
 
 /// Why a batch was not committed.
@@ -68,7 +68,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Works until every sender of commands is gone and all is done.
-    pub async fn run(mut self, link: Link, mut queue: mpsc::Receiver<Command>) {
+    pub async fn run(mut self, link: Box<Link>, mut queue: mpsc::Receiver<Command>) {
         let mut state = State::Linked(link);
         loop {
             state = match state {
@@ -108,7 +108,7 @@ impl Writer {
     }
 
     /// Commits a batch, trying again where that may help, for a while.
-    async fn commit(&mut self, mut link: Link, batch: Vec<Command>) -> State {
+    async fn commit(&mut self, mut link: Box<Link>, batch: Vec<Command>) -> State {
         let started = Instant::now();
         let until = started + self.options.retry_max;
         let mut delay = RETRY_DELAY;
@@ -262,11 +262,11 @@ async fn recover(
     before: Backend,
     asked: Option<CommitId>,
     metrics: Arc<Metrics>,
-) -> (Link, Fate) {
+) -> (Box<Link>, Fate) {
     let mut delay = RETRY_DELAY;
     loop {
         let connected = async {
-            let link = Link::open(&server, Some(before)).await?;
+            let link = Box::new(Link::open(&server, Some(before)).await?);
             let fate = match asked {
                 None => Fate::Undone,
                 Some(commit) => match link.last_batch(commit.node).await? {
