@@ -100,8 +100,8 @@ impl Config {
         self.gateway.check()?;
         self.tls.check()?;
         self.ledger.check()?;
-        self.postgres.check(self.ledger.store)?;
         self.broker.check(&self.ledger)?;
+        self.postgres.check(self.ledger.store)?;
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.limits.check()?;

@@ -63,6 +63,8 @@ pub enum Settled {
         /// Its words.
         text: String,
     },
+    /// RabbitMQ confirmed others and not this one, within the time for it: what is behind it was held up. It may be in a queue.
+    Silent,
     /// The connection was lost, or too slow, or told to stop, before it was told. It may be in a queue.
     Unknown,
 }
@@ -134,7 +136,7 @@ impl Work {
             };
             let Ok((epoch, channel)) = opened else { return };
             let over = self.on_channel(epoch, &channel, &stop).await;
-            self.abandon();
+            self.abandon(Settled::Unknown);
             if matches!(over, Over::Stopped) {
                 return;
             }
@@ -162,6 +164,7 @@ impl Work {
                 Verdict::Acknowledged => self.judge(&mut returns),
                 Verdict::ChannelClosed => return self.one_by_one(stop).await,
                 Verdict::Silent => {
+                    self.abandon(Settled::Silent);
                     self.link.suspect(epoch).await;
                     return Over::Lost;
                 }
@@ -201,16 +204,22 @@ impl Work {
                 Settled::Confirmed => &self.metrics.broker_confirmed,
                 Settled::Returned { .. } => &self.metrics.broker_returned,
                 Settled::Nacked | Settled::Refused { .. } => &self.metrics.broker_nacked,
-                Settled::Unknown => &self.metrics.broker_unconfirmed,
+                Settled::Silent | Settled::Unknown => &self.metrics.broker_unconfirmed,
             };
             counter.increment(1);
         }
     }
 
-    /// Everything on its way has an unknown fate.
-    fn abandon(&mut self) {
+    /// Everything on its way has an unknown fate; of the first that is waited for it is known why.
+    fn abandon(&mut self, waited_for: Settled) {
+        let mut waited_for = Some(waited_for);
         for (flight, answer) in std::mem::take(&mut self.flights) {
-            let settled = vec![Settled::Unknown; flight.len()];
+            let mut settled = vec![Settled::Unknown; flight.len()];
+            if let (Some(first), Some(known)) =
+                (settled.get_mut(flight.acknowledged_up_to()), waited_for.take())
+            {
+                *first = known;
+            }
             self.count(&settled);
             let _nobody_waits = answer.send(settled);
         }

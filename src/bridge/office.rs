@@ -146,7 +146,7 @@ impl Office {
                     return letter.ack().await;
                 }
                 Settled::Returned { .. } => self.declare_receipts(&to).await,
-                Settled::Unknown => {}
+                Settled::Silent | Settled::Unknown => {}
             }
             if !self.pause(PUBLISH_RETRY_DELAY).await {
                 return;
@@ -172,7 +172,7 @@ impl Office {
                 match office.publish(outgoing.clone()).await {
                     Settled::Confirmed => return letter.ack().await,
                     Settled::Returned { .. } => office.declare_parked().await,
-                    Settled::Nacked | Settled::Refused { .. } | Settled::Unknown => {}
+                    Settled::Nacked | Settled::Refused { .. } | Settled::Silent | Settled::Unknown => {}
                 }
                 if !office.pause(PUBLISH_RETRY_DELAY).await {
                     return;

@@ -65,11 +65,8 @@ impl Node {
 
     /// Runs lines in a shell that finds `rabbitmqctl`.
     pub fn shell(&self, lines: &str) -> String {
-        let path = format!("/usr/lib/rabbitmq/bin:{}", std::env::var("PATH").unwrap_or_default());
-        succeeded(
-            "the shell",
-            &self.command("sh").env("PATH", path).args(["-e", "-c", lines]).output().unwrap(),
-        )
+        let lines = format!("PATH=/usr/lib/rabbitmq/bin:$PATH\n{lines}");
+        succeeded("the shell", &self.command("sh").args(["-e", "-c", &lines]).output().unwrap())
     }
 
     fn command(&self, program: &str) -> Command {

@@ -77,7 +77,7 @@ async fn with_rabbitmq_too() {
     let rabbitmq_deaths = rounds().div_ceil(12);
     // A subscription takes longer to be there than an embedded broker's.
     let gateway = Span { life_ms: 100..1_500, away_ms: 0..0 };
-    let plan = Plan { rabbitmq_deaths, gateway, documents_per_s: 400, ..restless(rounds()) };
+    let plan = Plan { rabbitmq_deaths, gateway, documents_per_s: 200, ..restless(rounds()) };
     let deaths = trial(SetUp::Bridge, &plan).await;
     assert!(deaths.of(Death::RabbitMqKilled) > 0 && deaths.of(Death::RabbitMqStopped) > 0, "{deaths}");
 }

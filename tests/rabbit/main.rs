@@ -8,6 +8,7 @@
 
 mod cycles;
 mod faults;
+mod leaderless;
 mod mandatory;
 mod node;
 mod outages;

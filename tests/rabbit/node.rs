@@ -26,15 +26,13 @@ impl Node {
 
     /// A node with more in its configuration, which may name files in its folder and ports after the first three of its own.
     pub fn start_with(extra: impl Fn(&Path, u16) -> String) -> Self {
-        for _ in 0..5 {
+        let started = (0..5).find_map(|_| {
             let folder = TempDir::new().unwrap().keep();
             let port = free_ports();
             std::fs::write(folder.join("extra.conf"), extra(&folder, port)).unwrap();
-            if let Some(node) = Self::try_start(folder, port) {
-                return node;
-            }
-        }
-        panic!("RabbitMQ does not start; is it installed, with tests/install?");
+            Self::try_start(folder, port)
+        });
+        started.expect("RabbitMQ starts; tests/install installs it")
     }
 
     fn try_start(folder: PathBuf, port: u16) -> Option<Self> {

@@ -129,6 +129,11 @@ impl Flight {
         self.rows.len()
     }
 
+    /// How many of the first messages are acknowledged.
+    pub fn acknowledged_up_to(&self) -> usize {
+        self.at
+    }
+
     /// Time begins to run anew.
     pub fn restart_time(&mut self) {
         self.until = Instant::now() + self.timeout;

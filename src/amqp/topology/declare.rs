@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicGetOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 
@@ -13,9 +15,13 @@ use crate::amqp::link::{Link, Lost};
 use crate::amqp::refusal;
 
 const NOT_FOUND: u16 = 404;
-/// The shortest limit of the wait for an answer. A RabbitMQ that makes thousands of quorum queues takes seconds for one; giving the
-/// connection up for that would begin all of it anew.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
+/// The shortest limit of the wait for what is declared. A RabbitMQ that makes thousands of quorum queues takes seconds for one; giving
+/// the connection up for that would begin all of it anew.
+const DECLARE_TIMEOUT: Duration = Duration::from_secs(20);
+/// A queue that says nothing for so long has nobody who could answer; an election takes less.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// RabbitMQ itself waits 5 s for a queue to delete itself before it deletes it without.
+const DELETE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The longest wait for a channel to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -48,7 +54,7 @@ async fn ask<T>(
             Some(open) => open,
             None => link.open().await?,
         };
-        let limit = link.options().connect_timeout.max(ANSWER_TIMEOUT);
+        let limit = link.options().connect_timeout.max(DECLARE_TIMEOUT);
         let answer = match tokio::time::timeout(limit, question(open.clone())).await {
             Ok(Ok(done)) => Answer::Done(done),
             Ok(Err(error)) => refusal(&error).map_or(Answer::Again, |(code, text)| Answer::No(code, text)),
@@ -156,6 +162,32 @@ pub async fn bind(link: &Link, queue: &Queue) -> Result<Vec<String>, Lost> {
     let differences = bind_on(link, &mut channel, queue).await?;
     close(channel).await;
     Ok(differences)
+}
+
+/// Whether a queue answers, whatever it says.
+pub async fn answers(link: &Link, queue: &Queue) -> Result<bool, Lost> {
+    loop {
+        let (epoch, channel) = link.open().await?;
+        let asking = channel.basic_get(queue.name.as_str().into(), BasicGetOptions::default());
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, asking).await;
+        // A message that came goes back with the channel.
+        close(Some((epoch, channel))).await;
+        match answer {
+            Ok(Err(error)) if refusal(&error).is_none() => link.suspect(epoch).await,
+            answer => return Ok(answer.is_ok()),
+        }
+    }
+}
+
+/// Deletes a queue, with what it holds.
+pub async fn delete(link: &Link, queue: &Queue) -> Result<(), Lost> {
+    let (epoch, channel) = link.open().await?;
+    let deleting = channel.queue_delete(queue.name.as_str().into(), QueueDeleteOptions::default());
+    if tokio::time::timeout(DELETE_TIMEOUT, deleting).await.is_err() {
+        tracing::error!(queue = queue.name, "RabbitMQ did not delete a queue in time");
+    }
+    close(Some((epoch, channel))).await;
+    Ok(())
 }
 
 async fn close(channel: Option<(u64, Channel)>) {

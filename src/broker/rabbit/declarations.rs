@@ -117,6 +117,25 @@ impl Core {
         Ok(())
     }
 
+    /// Makes the queues of a mailbox anew that RabbitMQ has by name only: killed in the moment a queue is declared, it may come back
+    /// with a queue that has no leader and never answers again. One that says it holds something is left alone.
+    pub async fn restore_mailbox(&self, organ: &OrganId) -> Result<(), Error> {
+        for lane in Lane::ALL {
+            let queue = self.options.topology.mailbox(organ, lane);
+            let there = topology::declare_unbound(&self.consume, &queue).await?;
+            if there.messages > 0 || topology::answers(&self.consume, &queue).await? {
+                continue;
+            }
+            tracing::error!(
+                queue = queue.name,
+                "an empty queue does not answer; it is deleted and made anew"
+            );
+            topology::delete(&self.consume, &queue).await?;
+            self.declarations.forget(organ);
+        }
+        Ok(())
+    }
+
     /// What is ready for an organ is unpublished again.
     async fn fill_again(&self, organ: &OrganId) -> Result<(), ledger::Error> {
         let count = self.ledger.publish_again(Some(organ)).await?.await?;

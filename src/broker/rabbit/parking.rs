@@ -120,9 +120,11 @@ async fn run(publisher: Publisher, metrics: Arc<Metrics>, mut waiting: mpsc::Unb
                     origin.ack(&metrics).await;
                 }
                 // Tried again when it comes again.
-                Settled::Returned { .. } | Settled::Nacked | Settled::Refused { .. } | Settled::Unknown => {
-                    origin.requeue().await;
-                }
+                Settled::Returned { .. }
+                | Settled::Nacked
+                | Settled::Refused { .. }
+                | Settled::Silent
+                | Settled::Unknown => origin.requeue().await,
             }
         }
     }

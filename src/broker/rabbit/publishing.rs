@@ -231,9 +231,16 @@ impl Publishing {
             }
             Settled::Returned { .. } => {
                 if self.reserve.begin_declaring(organ, delay) {
-                    self.declare(organ.clone());
+                    self.declare(organ.clone(), false);
                 }
                 false
+            }
+            // Held back until the queue was looked at; the others were held up by it, and go on.
+            Settled::Silent => {
+                if self.reserve.begin_declaring(organ, delay) {
+                    self.declare(organ.clone(), true);
+                }
+                true
             }
             Settled::Refused { code: NOT_FOUND, .. } => {
                 self.core.redeclare.notify_one();
@@ -248,13 +255,18 @@ impl Publishing {
         }
     }
 
-    /// Declares a mailbox beside all else; what it held, if it was there before, is published again.
-    fn declare(&self, organ: OrganId) {
+    /// Declares a mailbox beside all else; what it held, if it was there before, is published again. One that is silent may have
+    /// to be made anew first.
+    fn declare(&self, organ: OrganId, silent: bool) {
         let (core, done) = (Arc::clone(&self.core), self.declared_one.clone());
         let stop = self.core.tasks.stop_token();
         self.core.tasks.spawn(async move {
             let declaring = async {
                 core.declarations.forget(&organ);
+                if silent {
+                    // What failed is tried again when it is silent again.
+                    let _failed = core.restore_mailbox(&organ).await.is_err();
+                }
                 if let Ok(epoch) = core.consume.up().await {
                     // What failed is tried again with the next message that comes back.
                     let _failed = core.declare_mailbox(&organ, epoch).await.is_err();

@@ -32,7 +32,7 @@ pub(super) async fn run(
     looks: mpsc::Receiver<Look>,
     stop: CancellationToken,
 ) {
-    let mut pump = Pump { core, mailbox, looks, unanswered: None, subscribed: false };
+    let mut pump = Pump { core, mailbox, looks, unanswered: None, subscribed: false, silent: false };
     loop {
         let over = tokio::select! {
             () = stop.cancelled() => return,
@@ -44,9 +44,16 @@ pub(super) async fn run(
                 tracing::debug!(organ = %pump.mailbox.organ, why, "a mailbox is taken up again");
             }
         }
+        let again = async {
+            if std::mem::take(&mut pump.silent) {
+                // What failed is tried again when it is silent again.
+                let _failed = pump.core.restore_mailbox(&pump.mailbox.organ).await.is_err();
+            }
+            tokio::time::sleep(AGAIN_DELAY).await;
+        };
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(AGAIN_DELAY) => {}
+            () = again => {}
         }
     }
 }
@@ -59,6 +66,8 @@ struct Pump {
     unanswered: Option<Look>,
     // Somebody waits, or did: the queues are to be subscribed to.
     subscribed: bool,
+    // A queue did not answer in time.
+    silent: bool,
 }
 
 /// What a mailbox takes from.
@@ -136,7 +145,7 @@ impl Pump {
     }
 
     /// Subscribes to both lanes, the urgent one first and until what it has is here.
-    async fn subscribe(&self, source: &mut Source) -> Result<(), String> {
+    async fn subscribe(&mut self, source: &mut Source) -> Result<(), String> {
         let limit = self.core.options.connection.connect_timeout;
         let subscribing = tokio::time::timeout(limit, async {
             let urgent = self.consume(source, Lane::Urgent).await?;
@@ -144,7 +153,9 @@ impl Pump {
             let normal = self.consume(source, Lane::Normal).await?;
             Ok::<_, String>([urgent, normal])
         });
-        let consumers = subscribing.await.map_err(|_| "no answer in time".to_owned())??;
+        let subscribed = subscribing.await;
+        self.silent |= subscribed.is_err();
+        let consumers = subscribed.map_err(|_| "no answer in time".to_owned())??;
         source.consumers = Some(consumers);
         self.drain(source)
     }
@@ -228,7 +239,9 @@ impl Pump {
                 false => self.get_many(source, limit).await,
             }
         });
-        let looked = looking.await.map_err(|_| "no answer in time".to_owned()).flatten();
+        let looked = looking.await;
+        self.silent |= looked.is_err();
+        let looked = looked.map_err(|_| "no answer in time".to_owned()).flatten();
         match looked.and_then(|()| self.drain(source)) {
             Ok(()) => {
                 // Whoever looked may have given up.
