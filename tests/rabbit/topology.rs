@@ -34,6 +34,7 @@ async fn definitions_are_what_is_declared_and_differences_are_named() {
         let mut arguments = FieldTable::default();
         arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
         arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(5));
+        arguments.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
         let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
         channel.queue_declare(name.into(), options, arguments).await.unwrap();
     }

@@ -51,7 +51,9 @@ pub async fn an_answer_about_an_earlier_attempt_changes_nothing<L: LedgerUnderTe
     open.step(offer(id, t(2))).await.unwrap();
     assert!(open.unpublished().await.is_empty());
     open.step(dropped(id, 1, t(3))).await.unwrap();
-    let [again] = &open.unpublished().await[..] else { panic!("it is ready again") };
+    let unpublished = open.unpublished().await;
+    assert_eq!(unpublished.len(), 1, "it is ready again");
+    let again = &unpublished[0];
     assert_eq!((again.ready.delivery, again.ready.attempt), (id, 1));
     open.published(vec![before]).await;
     assert_eq!(open.unpublished_ids().await, [id], "the broker spoke of the attempt before");

@@ -27,7 +27,8 @@ async fn ids_of(node: &Node, letters: usize) -> Vec<DeliveryId> {
 async fn each_offer_is_granted_at_one_node() {
     let place = place().await;
     let (mut a, mut b) = tokio::join!(place.node("a"), place.node("b"));
-    (a.commits.close(), b.commits.close());
+    a.commits.close();
+    b.commits.close();
     let ids = ids_of(&a, 300).await;
     let collect = |ledger: &Arc<dyn Ledger>, shift: usize| {
         let (ledger, mut wanted) = (Arc::clone(ledger), ids.clone());
@@ -73,7 +74,8 @@ async fn a_lease_taken_over_by_another_node_is_lost() {
 async fn one_message_sent_to_two_nodes_is_accepted_once() {
     let place = place().await;
     let (mut a, mut b) = tokio::join!(place.node("a"), place.node("b"));
-    (a.commits.close(), b.commits.close());
+    a.commits.close();
+    b.commits.close();
     let send = async |node: &Node| {
         let mut all = Vec::new();
         for batch in 0..40 {
