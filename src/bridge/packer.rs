@@ -12,7 +12,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use super::codec::{self, Body, Form};
 use super::letter::{DELIVERY_HEADER, LEASE_HEADER, text};
 use super::office::PERSISTENT;
-use crate::broker::rabbit::{Packed, Packer};
+use crate::broker::rabbit::{Packed, Packer, Whole};
 use crate::delivery::HotMessages;
 use crate::directory::{Directory, Link};
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
@@ -104,7 +104,7 @@ impl Deliveries {
         }
     }
 
-    async fn deliveries(&self, ready: &[(&BecameReady, Form)]) -> Result<Vec<Option<Packed>>, ledger::Error> {
+    async fn deliveries(&self, ready: &[(&BecameReady, Form)]) -> Result<Vec<Option<Whole>>, ledger::Error> {
         let asked: Vec<_> = ready.iter().map(|(ready, _)| *ready).collect();
         let offers = self.offer(&asked).await?;
         let messages = self.messages(&offers).await?;
@@ -122,7 +122,7 @@ impl Deliveries {
     }
 }
 
-fn written(stepped: &Stepped, message: &Message, lane: Lane, form: Form) -> Packed {
+fn written(stepped: &Stepped, message: &Message, lane: Lane, form: Form) -> Whole {
     let lease = Lease(stepped.progress.attempt);
     let mut headers = FieldTable::default();
     let mut header = |name: &'static str, value: &dyn ToString| {
@@ -140,7 +140,7 @@ fn written(stepped: &Stepped, message: &Message, lane: Lane, form: Form) -> Pack
         .with_message_id(stepped.delivery.to_string().into())
         .with_headers(headers);
     let body = codec::write(&convert::delivery(stepped, message), form);
-    Packed { body, properties, lease: Some(lease) }
+    Whole { body, properties, lease }
 }
 
 impl Packer for Deliveries {
@@ -156,15 +156,14 @@ impl Packer for Deliveries {
             let others: Vec<_> = others.map(|(ready, _)| ready.clone()).collect();
             let mut pointers = self.pointers.pack(&others).await?.into_iter();
             let packed = forms.iter().map(|form| match form {
-                Some(_) => whole.next().flatten(),
+                Some(_) => whole.next().flatten().map(|whole| Packed::Whole(Box::new(whole))),
                 None => pointers.next().flatten(),
             });
             Ok(packed.collect())
         })
     }
 
-    fn failed<'a>(&'a self, ready: &'a BecameReady, packed: &'a Packed) -> BoxFuture<'a, ()> {
-        let Some(lease) = packed.lease else { return self.pointers.failed(ready, packed) };
+    fn failed<'a>(&'a self, ready: &'a BecameReady, lease: Lease) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             tracing::info!(delivery = %ready.ready.delivery, organ = %ready.organ, "a queue did not take a delivery");
             let event = Event::Dropped { lease, cause: Cause::QueueRefused };

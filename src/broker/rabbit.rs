@@ -23,6 +23,7 @@ mod keeper;
 mod mailbox;
 mod outbox;
 mod packer;
+mod parcel;
 mod parking;
 mod pointer;
 mod pool;
@@ -32,7 +33,7 @@ mod reserve;
 mod served;
 mod shelf;
 
-pub use packer::{Packed, Packer, Pointers};
+pub use packer::{Packed, Packer, Pointers, Whole};
 pub use pointer::POINTER_TYPE;
 
 use declarations::Declarations;
@@ -48,7 +49,7 @@ pub struct Options {
     pub connection: amqp::Options,
     /// What is declared there.
     pub topology: Topology,
-    /// Pointers held in memory for each lane of a mailbox somebody serves. At least 1.
+    /// Messages with pointers held in memory for each lane of a mailbox somebody serves. At least 1.
     pub prefetch: u16,
     /// The wait before a full mailbox, or one that cannot be declared, is tried again.
     pub retry_delay: Duration,

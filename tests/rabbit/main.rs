@@ -16,4 +16,5 @@ mod place;
 mod proxy;
 mod speed;
 mod tls;
+mod together;
 mod topology;

@@ -1,6 +1,7 @@
 //! Acknowledgements of one channel, gathered and sent together.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lapin::Channel;
@@ -18,27 +19,39 @@ pub(super) struct SharedChannel {
     acks: Mutex<Acks>,
 }
 
-/// What a message is acknowledged by: its number on its channel.
-#[derive(Clone)]
-pub(super) struct Tag {
+/// A share in a message: as many as there are deliveries in it. The message is decided when all of them are.
+pub(super) struct Tag(Arc<Shared>);
+
+struct Shared {
     channel: Arc<SharedChannel>,
+    // The message's number on its channel.
     number: u64,
+    undecided: AtomicUsize,
+    goes_back: AtomicBool,
 }
 
 impl Tag {
-    /// The message is done with.
-    pub fn ack(&self) {
-        self.channel.decide(self.number, true);
+    /// This part of the message is done with.
+    pub fn ack(self) {
+        self.decide();
     }
 
     /// The message goes back into its queue.
-    pub fn requeue(&self) {
-        self.channel.decide(self.number, false);
+    pub fn requeue(self) {
+        self.0.goes_back.store(true, Ordering::Release);
+        self.decide();
+    }
+
+    fn decide(self) {
+        let Shared { channel, number, undecided, goes_back } = &*self.0;
+        if undecided.fetch_sub(1, Ordering::AcqRel) == 1 {
+            channel.decide(*number, !goes_back.load(Ordering::Acquire));
+        }
     }
 
     /// False once the channel is lost: the message is in its queue again by itself.
     pub fn is_live(&self) -> bool {
-        self.channel.channel.status().connected()
+        self.0.channel.channel.status().connected()
     }
 }
 
@@ -48,9 +61,11 @@ impl SharedChannel {
         Self { channel, runtime: Handle::current(), metrics, acks: Mutex::default() }
     }
 
-    /// The tag of a message received on it.
-    pub fn tag(self: &Arc<Self>, number: u64) -> Tag {
-        Tag { channel: Arc::clone(self), number }
+    /// So many tags of a message received on it.
+    pub fn tags(self: &Arc<Self>, number: u64, count: usize) -> impl Iterator<Item = Tag> {
+        let (channel, goes_back) = (Arc::clone(self), AtomicBool::new(false));
+        let shared = Arc::new(Shared { channel, number, undecided: AtomicUsize::new(count), goes_back });
+        std::iter::repeat_n(shared, count).map(Tag)
     }
 
     fn acks(&self) -> MutexGuard<'_, Acks> {

@@ -64,8 +64,10 @@ impl Core {
         let Some((organ, lane)) = self.mailbox_of(delivery) else {
             return Ok(Verdict::Park("dead, and not of a mailbox"));
         };
-        if let Some(ready) = pointer::unpack(&delivery.properties, &delivery.data) {
-            self.revive(organ, lane, ready.delivery).await?;
+        if let Some(pointers) = pointer::unpack(&delivery.properties, &delivery.data) {
+            for ready in pointers {
+                self.revive(organ.clone(), lane, ready.delivery).await?;
+            }
             return Ok(Verdict::Done);
         }
         match delivery_of(delivery) {

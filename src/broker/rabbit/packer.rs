@@ -5,20 +5,28 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use lapin::BasicProperties;
 
-use super::pointer;
 use crate::domain::delivery::{DeliveryId, Lease};
 use crate::domain::organ_id::OrganId;
 use crate::ledger::{self, BecameReady};
 
-/// A mailbox message.
+/// How a delivery travels.
 #[derive(Clone, Debug)]
-pub struct Packed {
+pub enum Packed {
+    /// By a pointer, perhaps in one message with others of the same mailbox.
+    Pointer,
+    /// In a message of its own.
+    Whole(Box<Whole>),
+}
+
+/// A message that holds a delivery.
+#[derive(Clone, Debug)]
+pub struct Whole {
     /// Its body.
     pub body: Bytes,
     /// Its properties; the message id is the delivery's.
     pub properties: BasicProperties,
-    /// The lease under which the delivery now is, where packing took one.
-    pub lease: Option<Lease>,
+    /// The lease under which the delivery now is.
+    pub lease: Lease,
 }
 
 /// Makes mailbox messages.
@@ -30,8 +38,8 @@ pub trait Packer: Send + Sync + 'static {
         ready: &'a [BecameReady],
     ) -> BoxFuture<'a, Result<Vec<Option<Packed>>, ledger::Error>>;
 
-    /// RabbitMQ did not take it, or it is not known whether it did. It is packed again if it is ready again.
-    fn failed<'a>(&'a self, ready: &'a BecameReady, packed: &'a Packed) -> BoxFuture<'a, ()>;
+    /// RabbitMQ did not take a whole delivery, or it is not known whether it did. It is packed again if it is ready again.
+    fn failed<'a>(&'a self, ready: &'a BecameReady, lease: Lease) -> BoxFuture<'a, ()>;
 
     /// A message of an organ's mailbox that is no pointer came to the gateway: RabbitMQ gave it up, or the organ no longer takes its mail
     /// itself. True when it was understood, false when it shall be parked.
@@ -52,11 +60,10 @@ impl Packer for Pointers {
         &'a self,
         ready: &'a [BecameReady],
     ) -> BoxFuture<'a, Result<Vec<Option<Packed>>, ledger::Error>> {
-        let packed = ready.iter().map(|became| Some(pointer::pack(&became.ready))).collect();
-        futures_util::future::ready(Ok(packed)).boxed()
+        futures_util::future::ready(Ok(vec![Some(Packed::Pointer); ready.len()])).boxed()
     }
 
-    fn failed<'a>(&'a self, _: &'a BecameReady, _: &'a Packed) -> BoxFuture<'a, ()> {
+    fn failed<'a>(&'a self, _: &'a BecameReady, _: Lease) -> BoxFuture<'a, ()> {
         ready(()).boxed()
     }
 

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Core;
 use super::outbox::Next;
-use super::packer::Packed;
+use super::parcel::{Load, Parcel};
 use super::reserve::Reserve;
-use crate::amqp::{Outgoing, Settled, Settling};
+use crate::amqp::{Settled, Settling};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
 use crate::ledger::{self, BecameReady, Pending, Ready};
@@ -50,19 +50,18 @@ pub(super) async fn run(core: Arc<Core>, stop: CancellationToken) {
     }
 }
 
-struct Row {
-    became: BecameReady,
-    packed: Packed,
-}
-
 /// A batch on its way.
 struct Flight {
-    rows: Vec<Row>,
+    parcels: Vec<Parcel>,
     settled: Vec<Settled>,
 }
 
-async fn landing(rows: Vec<Row>, settling: Settling) -> Flight {
-    Flight { rows, settled: settling.await }
+async fn landing(parcels: Vec<Parcel>, settling: Settling) -> Flight {
+    Flight { parcels, settled: settling.await }
+}
+
+fn deliveries_in(parcels: &[Parcel]) -> usize {
+    parcels.iter().map(|parcel| parcel.deliveries.len()).sum()
 }
 
 type Landing = futures_util::future::BoxFuture<'static, Flight>;
@@ -156,60 +155,54 @@ impl Publishing {
             return Ok(());
         }
         let packed = self.core.packer.pack(&batch).await?;
-        let mut rows = Vec::with_capacity(batch.len());
+        let mut load = Load::default();
         let mut ended = Vec::new();
-        let mut bytes = 0;
         for (became, packed) in batch.into_iter().zip(packed) {
             let Some(packed) = packed else {
                 ended.push(became.ready);
                 continue;
             };
-            if bytes > 0 && bytes + packed.body.len() > BATCH_BYTES {
-                self.launch(std::mem::take(&mut rows)).await?;
-                bytes = 0;
+            if load.is_full_for(&packed, BATCH_BYTES) {
+                self.launch(std::mem::take(&mut load).parcels).await?;
             }
-            bytes += packed.body.len();
-            rows.push(Row { became, packed });
+            load.add(became, packed);
         }
         self.published(ended).await?;
-        match rows.is_empty() {
+        match load.parcels.is_empty() {
             true => Ok(()),
-            false => self.launch(rows).await,
+            false => self.launch(load.parcels).await,
         }
     }
 
-    async fn launch(&mut self, rows: Vec<Row>) -> Result<(), ledger::Error> {
+    async fn launch(&mut self, parcels: Vec<Parcel>) -> Result<(), ledger::Error> {
         while self.flights.len() >= FLIGHTS
             && let Some(flight) = self.flights.next().await
         {
             self.settle(flight).await?;
         }
         let names = &self.core.options.topology.names;
-        let exchange = names.deliveries();
-        let outgoing = rows.iter().map(|row| Outgoing {
-            exchange: exchange.clone(),
-            routing_key: names.mailbox(&row.became.organ, row.became.lane),
-            properties: row.packed.properties.clone(),
-            body: row.packed.body.clone(),
-        });
-        let settling = self.core.publisher.publish(outgoing.collect()).await;
-        self.in_flight += rows.len();
-        self.flights.push_back(Box::pin(landing(rows, settling)));
+        let outgoing = parcels.iter().map(|parcel| parcel.outgoing(names)).collect();
+        let settling = self.core.publisher.publish(outgoing).await;
+        self.in_flight += deliveries_in(&parcels);
+        self.flights.push_back(Box::pin(landing(parcels, settling)));
         Ok(())
     }
 
     /// Does what the fate of a batch asks for.
-    async fn settle(&mut self, Flight { rows, settled }: Flight) -> Result<(), ledger::Error> {
-        self.in_flight -= rows.len();
-        let mut confirmed = Vec::with_capacity(rows.len());
+    async fn settle(&mut self, Flight { parcels, settled }: Flight) -> Result<(), ledger::Error> {
+        let deliveries = deliveries_in(&parcels);
+        self.in_flight -= deliveries;
+        let mut confirmed = Vec::with_capacity(deliveries);
         let mut again = false;
-        for (row, settled) in rows.into_iter().zip(settled) {
+        for (parcel, settled) in parcels.into_iter().zip(settled) {
             if settled == Settled::Confirmed {
-                confirmed.push(row.became.ready);
+                confirmed.extend(parcel.deliveries.iter().map(|became| became.ready));
                 continue;
             }
-            self.core.packer.failed(&row.became, &row.packed).await;
-            again |= self.failed(&row.became, settled);
+            if let Some(lease) = parcel.lease() {
+                self.core.packer.failed(&parcel.deliveries[0], lease).await;
+            }
+            again |= self.failed(&parcel, settled);
         }
         if again {
             self.core.outbox.look_again();
@@ -218,8 +211,8 @@ impl Publishing {
     }
 
     /// Holds back what should be; true when the rest is to be tried again at once.
-    fn failed(&mut self, became: &BecameReady, settled: Settled) -> bool {
-        let BecameReady { organ, lane, ready, .. } = became;
+    fn failed(&mut self, parcel: &Parcel, settled: Settled) -> bool {
+        let BecameReady { organ, lane, .. } = &parcel.deliveries[0];
         let delay = self.core.options.retry_delay;
         match settled {
             Settled::Confirmed => false,
@@ -248,8 +241,10 @@ impl Publishing {
                 false
             }
             Settled::Refused { code, text } => {
-                tracing::error!(delivery = %ready.delivery, code, text, "RabbitMQ will not have a delivery");
-                self.reserve.hold_delivery(ready.delivery);
+                for BecameReady { ready, .. } in &parcel.deliveries {
+                    tracing::error!(delivery = %ready.delivery, code, text, "RabbitMQ will not have a delivery");
+                    self.reserve.hold_delivery(ready.delivery);
+                }
                 false
             }
         }

@@ -70,6 +70,13 @@ struct Pump {
     silent: bool,
 }
 
+/// A message that was taken.
+struct Got {
+    deliveries: usize,
+    // Messages behind it.
+    left: usize,
+}
+
 /// What a mailbox takes from.
 struct Source {
     channel: Arc<SharedChannel>,
@@ -167,14 +174,14 @@ impl Pump {
         subscribed.map_err(|error| self.trouble(&error))
     }
 
-    /// Takes one message past any subscription. Gives how many there are left, or None when there was none.
-    async fn get(&self, source: &Source, lane: Lane) -> Result<Option<u32>, String> {
+    /// Takes one message past any subscription. None when there was none.
+    async fn get(&self, source: &Source, lane: Lane) -> Result<Option<Got>, String> {
         let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, lane);
         let got = source.channel.channel.basic_get(queue.into(), BasicGetOptions::default()).await;
         let got = got.map_err(|error| self.trouble(&error))?;
         Ok(got.map(|BasicGetMessage { delivery, message_count }| {
-            self.shelve(source, lane, delivery);
-            message_count
+            let deliveries = self.shelve(source, lane, delivery);
+            Got { deliveries, left: usize::try_from(message_count).unwrap_or(usize::MAX) }
         }))
     }
 
@@ -213,7 +220,9 @@ impl Pump {
         let mut drained = Ok(());
         while let Some((lane, delivery)) = source.next_now() {
             match delivery {
-                Ok(delivery) => self.shelve(source, lane, delivery),
+                Ok(delivery) => {
+                    self.shelve(source, lane, delivery);
+                }
                 Err(error) => drained = Err(self.trouble(&error)),
             }
         }
@@ -255,30 +264,43 @@ impl Pump {
         }
     }
 
+    /// Takes messages until they held so many deliveries, perhaps a few more, or there are none left.
     async fn get_many(&self, source: &Source, limit: usize) -> Result<(), String> {
-        let mut left = limit;
+        let mut wanted = limit;
         for lane in Lane::ALL {
-            if left == 0 {
-                break;
-            }
-            let Some(there) = self.get(source, lane).await? else { continue };
-            left -= 1;
-            let more = left.min(usize::try_from(there).unwrap_or(usize::MAX));
-            for got in join_all((0..more).map(|_| self.get(source, lane))).await {
-                left -= usize::from(got?.is_some());
+            // As many at a time as would do if each held what those before did on average.
+            let (mut messages, mut deliveries, mut next) = (0, 0, 1);
+            while wanted > 0 && next > 0 {
+                let mut left = 0;
+                for got in join_all((0..next).map(|_| self.get(source, lane))).await {
+                    let Some(got) = got? else { continue };
+                    messages += 1;
+                    deliveries += got.deliveries;
+                    wanted = wanted.saturating_sub(got.deliveries);
+                    left = got.left;
+                }
+                next = (wanted * messages).div_ceil(deliveries.max(1)).min(left);
             }
         }
         Ok(())
     }
 
-    fn shelve(&self, source: &Source, lane: Lane, delivery: Delivery) {
+    /// Puts what a message points to on the shelf; how many deliveries that is.
+    fn shelve(&self, source: &Source, lane: Lane, delivery: Delivery) -> usize {
         self.core.metrics.broker_delivered.increment(1);
         self.core.metrics.broker_redelivered.increment(u64::from(delivery.redelivered));
-        let tag = source.channel.tag(delivery.delivery_tag);
-        match pointer::unpack(&delivery.properties, &delivery.data) {
-            Some(ready) => self.mailbox.shelf().arrive(lane, ready, tag),
-            None => self.strange(lane, delivery, Origin::Shared(tag)),
+        let pointers = pointer::unpack(&delivery.properties, &delivery.data).unwrap_or_default();
+        let mut tags = source.channel.tags(delivery.delivery_tag, pointers.len().max(1));
+        if pointers.is_empty() {
+            let tag = tags.next().expect("there is one at least");
+            self.strange(lane, delivery, Origin::Shared(tag));
+            return 0;
         }
+        let mut shelf = self.mailbox.shelf();
+        for (ready, tag) in pointers.iter().zip(tags) {
+            shelf.arrive(lane, *ready, tag);
+        }
+        pointers.len()
     }
 
     /// No pointer: the packer may know it, or it is parked. Nothing waits for that.

@@ -72,7 +72,7 @@ impl Shelf {
     /// The ledger has decided about it: its messages are done with. A copy that came meanwhile is next.
     pub fn decided(&mut self, delivery: DeliveryId) -> bool {
         let Some(held) = self.held.remove(&delivery) else { return false };
-        held.tags.iter().for_each(Tag::ack);
+        held.tags.into_iter().for_each(Tag::ack);
         self.uncover(delivery)
     }
 
@@ -111,10 +111,10 @@ impl Shelf {
     pub fn requeue(&mut self) {
         for lane in &mut self.lanes {
             let arrived = std::mem::take(lane);
-            arrived.values().flat_map(|arrived| &arrived.tags).for_each(Tag::requeue);
+            arrived.into_values().flat_map(|arrived| arrived.tags).for_each(Tag::requeue);
         }
         let copies = std::mem::take(&mut self.copies);
-        copies.values().flat_map(|arrived| &arrived.tags).for_each(Tag::requeue);
+        copies.into_values().flat_map(|arrived| arrived.tags).for_each(Tag::requeue);
     }
 }
 
