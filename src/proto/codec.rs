@@ -4,11 +4,21 @@ use std::marker::PhantomData;
 
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{Codec, DecodeBuf, Decoder};
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
 use tonic_prost::{ProstCodec, ProstEncoder};
 
 use super::convert::status;
 use crate::domain::refusal::{Reason, Refusal};
+
+/// Bytes a call's buffers begin with, each way. They grow with the messages; of thousands of collectors most have nothing to say most of
+/// the time.
+const BUFFER_BYTES: usize = 1024;
+/// Bytes encoded before they are handed to the connection, tonic's own default.
+const YIELD_BYTES: usize = 32 * 1024;
+
+fn buffers() -> BufferSettings {
+    BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
+}
 
 /// Encodes as tonic does; a message that cannot be decoded is MALFORMED_REQUEST, not an internal error.
 #[derive(Debug)]
@@ -31,7 +41,7 @@ where
     type Decoder = TypedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::default().encoder()
+        ProstCodec::<T, U>::raw_encoder(buffers())
     }
 
     fn decoder(&mut self) -> Self::Decoder {
@@ -54,5 +64,9 @@ impl<U: Message + Default> Decoder for TypedDecoder<U> {
                     .hint("send a protobuf message of the type the call takes in proto/truc/v1");
             status(&refusal)
         })
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
     }
 }
