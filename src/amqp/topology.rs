@@ -9,7 +9,7 @@ use crate::domain::organ_id::OrganId;
 mod declare;
 mod definitions;
 
-pub use declare::{Declared, answers, bind, declare, declare_queue, declare_unbound, delete, exists};
+pub use declare::{Declared, Declarer, answers, declare, declare_queue, delete, exists};
 
 /// Most messages in each of the queues nobody has to empty soon: the parked and the dead. Beyond it the oldest go.
 const ATTIC_LENGTH_MAX: u32 = 1_000_000;

@@ -148,20 +148,23 @@ pub async fn declare_queue(link: &Link, queue: &Queue) -> Result<Declared, Lost>
     Ok(declared)
 }
 
-/// Declares a queue, and leaves it to [`bind`] that messages come into it.
-pub async fn declare_unbound(link: &Link, queue: &Queue) -> Result<Declared, Lost> {
-    let mut channel = None;
-    let declared = declare_only(link, &mut channel, queue).await?;
-    close(channel).await;
-    Ok(declared)
+/// Declares one queue after another on a channel of its own, opened when it is first needed: a channel for each would cost RabbitMQ
+/// more than the queues do.
+#[derive(Default)]
+pub struct Declarer {
+    channel: Option<(u64, Channel)>,
 }
 
-/// Binds a declared queue; tells what RabbitMQ does not allow.
-pub async fn bind(link: &Link, queue: &Queue) -> Result<Vec<String>, Lost> {
-    let mut channel = None;
-    let differences = bind_on(link, &mut channel, queue).await?;
-    close(channel).await;
-    Ok(differences)
+impl Declarer {
+    /// Declares a queue, and leaves it to [`Self::bind`] that messages come into it.
+    pub async fn declare(&mut self, link: &Link, queue: &Queue) -> Result<Declared, Lost> {
+        declare_only(link, &mut self.channel, queue).await
+    }
+
+    /// Binds a declared queue; tells what RabbitMQ does not allow.
+    pub async fn bind(&mut self, link: &Link, queue: &Queue) -> Result<Vec<String>, Lost> {
+        bind_on(link, &mut self.channel, queue).await
+    }
 }
 
 /// Whether a queue answers, whatever it says.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
 
 use super::Core;
+use crate::amqp::topology::Declarer;
 use crate::amqp::{Lost, topology};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::Lane;
@@ -34,11 +35,18 @@ pub(super) struct Declarations {
     known: Mutex<HashMap<OrganId, u64>>,
     differences: Mutex<BTreeMap<String, Vec<String>>>,
     permits: Semaphore,
+    // As many as there are permits at most.
+    idle: Mutex<Vec<Declarer>>,
 }
 
 impl Default for Declarations {
     fn default() -> Self {
-        Self { known: Mutex::default(), differences: Mutex::default(), permits: Semaphore::new(AT_A_TIME) }
+        Self {
+            known: Mutex::default(),
+            differences: Mutex::default(),
+            permits: Semaphore::new(AT_A_TIME),
+            idle: Mutex::default(),
+        }
     }
 }
 
@@ -94,11 +102,12 @@ impl Core {
         if lock(&self.declarations.known).get(organ) == Some(&epoch) {
             return Ok(());
         }
+        let mut declarer = lock(&self.declarations.idle).pop().unwrap_or_default();
         let mut differences = Vec::new();
         let mut untouched = true;
         let queues = Lane::ALL.map(|lane| self.options.topology.mailbox(organ, lane));
         for queue in &queues {
-            let declared = topology::declare_unbound(&self.consume, queue).await?;
+            let declared = declarer.declare(&self.consume, queue).await?;
             differences.extend(declared.differences);
             untouched &= declared.messages == 0 && declared.consumers == 0;
         }
@@ -107,8 +116,9 @@ impl Core {
             self.fill_again(organ).await?;
         }
         for queue in &queues {
-            differences.extend(topology::bind(&self.consume, queue).await?);
+            differences.extend(declarer.bind(&self.consume, queue).await?);
         }
+        lock(&self.declarations.idle).push(declarer);
         self.declarations.found(&organ.to_string(), differences);
         lock(&self.declarations.known).insert(organ.clone(), epoch);
         if untouched {
@@ -120,9 +130,10 @@ impl Core {
     /// Makes the queues of a mailbox anew that RabbitMQ has by name only: killed in the moment a queue is declared, it may come back
     /// with a queue that has no leader and never answers again. One that says it holds something is left alone.
     pub async fn restore_mailbox(&self, organ: &OrganId) -> Result<(), Error> {
+        let mut declarer = Declarer::default();
         for lane in Lane::ALL {
             let queue = self.options.topology.mailbox(organ, lane);
-            let there = topology::declare_unbound(&self.consume, &queue).await?;
+            let there = declarer.declare(&self.consume, &queue).await?;
             if there.messages > 0 || topology::answers(&self.consume, &queue).await? {
                 continue;
             }
