@@ -53,6 +53,6 @@ async fn serve(
     what: &str,
 ) -> Result<Serving, Error> {
     let cast = Cast { load: &options.load, organs: &site.roll.organs };
-    let (connected_in, served_in, round) = cast.on_behalf(&deployment.door, &deployment.nodes, what).await?;
-    Ok(Serving::of(deployment.ready_in, connected_in, served_in, &round))
+    let (opening, round) = cast.on_behalf(&deployment.door, &deployment.nodes, what).await?;
+    Ok(Serving::of(deployment.ready_in, &opening, &round))
 }

@@ -42,6 +42,17 @@ pub struct Round {
     pub verdict: Verdict,
 }
 
+/// How all collectors came to have their first document.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// From the first connection until all collectors were connected.
+    pub connected_in: Duration,
+    /// And until each mailbox had had a document.
+    pub served_in: Duration,
+    /// The most memory one node had until then, bytes.
+    pub rss_peak_bytes: u64,
+}
+
 /// What the nodes of a gateway and the whole machine have taken so far.
 struct Taken {
     gateway: Usage,
@@ -161,7 +172,7 @@ impl Cast<'_> {
         door: &Door,
         own: &[Gateway],
         what: &str,
-    ) -> Result<(Duration, Duration, Round), Error> {
+    ) -> Result<(Opening, Round), Error> {
         let Load { amount, rate_per_s, .. } = *self.load;
         let all: Vec<usize> = (0..self.organs.len()).collect();
         let one_each = Amount::Documents(all.len() as u64);
@@ -175,7 +186,8 @@ impl Cast<'_> {
         clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
         let after = Taken::now(own)?;
         let round = concluded(&plans, Promise::Receipted, &clients.finish().await?).with(&before, &after);
-        Ok((connected_in, served_in, round))
+        let opening = Opening { connected_in, served_in, rss_peak_bytes: before.gateway.rss_peak_bytes };
+        Ok((opening, round))
     }
 
     fn documents(&self, to: Vec<usize>) -> Documents {

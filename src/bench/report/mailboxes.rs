@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Conditions;
 use super::table::{Rows, checks, ms, rate, rows};
 use crate::bench::latency::Percentiles;
-use crate::bench::round::Round;
+use crate::bench::round::{Opening, Round};
 use crate::bench::set_up::SetUp;
 use crate::bench::verdict::Verdict;
 
@@ -33,6 +33,7 @@ pub struct Serving {
     served_in_s: f64,
     throughput_per_s: f64,
     latency_ms: Percentiles,
+    gateway_rss_served_mb: f64,
     gateway_rss_mb: f64,
     gateway_cpu_s: f64,
     others_cpu_s: f64,
@@ -42,26 +43,29 @@ pub struct Serving {
 
 impl Serving {
     /// What a round at a gateway that took so long to start gave.
-    pub fn of(ready_in: Duration, connected_in: Duration, served_in: Duration, round: &Round) -> Self {
+    pub fn of(ready_in: Duration, opening: &Opening, round: &Round) -> Self {
+        let mib = |bytes: u64| bytes as f64 / 1_048_576.0;
         Self {
             ready_in_s: ready_in.as_secs_f64(),
-            connected_in_s: connected_in.as_secs_f64(),
-            served_in_s: served_in.as_secs_f64(),
+            connected_in_s: opening.connected_in.as_secs_f64(),
+            served_in_s: opening.served_in.as_secs_f64(),
             throughput_per_s: round.throughput_per_s(),
             latency_ms: round.end_latency.percentiles(),
-            gateway_rss_mb: round.gateway_rss_peak_bytes as f64 / 1_048_576.0,
+            gateway_rss_served_mb: mib(opening.rss_peak_bytes),
+            gateway_rss_mb: mib(round.gateway_rss_peak_bytes),
             gateway_cpu_s: round.gateway_cpu.as_secs_f64(),
             others_cpu_s: round.others_cpu.as_secs_f64(),
             verdict: round.verdict.clone(),
         }
     }
 
-    fn rows(&self) -> [(&'static str, String); 6] {
+    fn rows(&self) -> [(&'static str, String); 7] {
         let (gateway, others) = (self.gateway_cpu_s, self.others_cpu_s);
         [
             ("start to ready", format!("{:.2} s", self.ready_in_s)),
             ("all collectors connected", format!("{:.1} s after the first", self.connected_in_s)),
             ("a document in each mailbox", format!("{:.1} s after the first", self.served_in_s)),
+            ("memory until then", format!("{:.0} MiB at most", self.gateway_rss_served_mb)),
             ("throughput", rate(self.throughput_per_s)),
             ("latency to the receipt", ms(self.latency_ms)),
             (
