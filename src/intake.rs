@@ -22,6 +22,7 @@ use crate::proto::{convert, v1};
 mod content;
 pub mod fields;
 mod recipients;
+pub mod reports;
 pub mod settlements;
 
 use content::Content;

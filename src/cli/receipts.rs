@@ -12,7 +12,7 @@ use super::files;
 use super::out::{Form, Out};
 use super::signals::stop_asked;
 use super::tables::{self, Rows};
-use super::words::{self, Lang, Word};
+use super::words::{Lang, Word};
 use super::{block_on, json, times};
 use crate::client::{Agency, CallError};
 use crate::proto::v1;
@@ -140,7 +140,7 @@ fn show_one(receipt: &v1::Receipt, rows: &mut Rows, out: &mut Out) -> Result<(),
         receipt.sender_sequence.to_string(),
         times::short(receipt.time.as_ref()),
         receipt.message_id.clone(),
-        words::kind(receipt.kind()).text(lang).to_owned(),
+        tables::event(lang, receipt),
         tables::organs(receipt),
         tables::asserter(lang, receipt),
         tables::reason(lang, receipt),

@@ -104,6 +104,10 @@ reasons! {
     AlreadySettled = "ALREADY_SETTLED", Precondition, Caller;
     ProtocolViolation = "PROTOCOL_VIOLATION", Invalid, Caller;
     TooManyStreams = "TOO_MANY_STREAMS", Exhausted, Caller;
+    StatusNotPossible = "STATUS_NOT_POSSIBLE", Precondition, Caller;
+    StatusOfOtherParty = "STATUS_OF_OTHER_PARTY", Denied, Caller;
+    DeliveryNotHandedOver = "DELIVERY_NOT_HANDED_OVER", Precondition, Caller;
+    NoOpenRequest = "NO_OPEN_REQUEST", Precondition, Caller;
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;

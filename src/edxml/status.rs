@@ -8,6 +8,7 @@ use super::refusals::{invalid, missing};
 use crate::domain::limits::REASON_CHARS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
+use crate::domain::status::StatusCode;
 
 /// A status message. It has no recipients of its own; it goes to [`Status::recipient`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +56,8 @@ impl Status {
         let code = message.code("StatusCode", StatusCode::from_number, hint)?;
         let code = code.ok_or_else(|| missing(&message.path_of("StatusCode")))?;
         let description = message.public_text("Description", REASON_CHARS_MAX)?;
-        if code == StatusCode::Refused && description.is_none() {
-            return Err(missing(&message.path_of("Description")).hint("a refusal needs its reason"));
+        if code.needs_reason() && description.is_none() {
+            return Err(missing(&message.path_of("Description")).hint("this status needs its reason"));
         }
         Ok(Self {
             from,
@@ -65,47 +66,6 @@ impl Status {
             code,
             description,
             time: message.moment("Timestamp")?,
-        })
-    }
-}
-
-/// The business statuses of the standard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StatusCode {
-    /// 01, đã đến: reached the system, no clerk has acted.
-    Arrived,
-    /// 02, từ chối tiếp nhận: refused, with a reason.
-    Refused,
-    /// 03, đã tiếp nhận: accepted and registered.
-    Accepted,
-    /// 04, phân công: assigned.
-    Assigned,
-    /// 05, đang xử lý: in process.
-    InProcess,
-    /// 06, hoàn thành: done.
-    Done,
-    /// 13, lấy lại: the sender asks for the document back.
-    RecallAsked,
-    /// 15, đồng ý cập nhật/lấy lại: agrees to an update or recall.
-    ChangeAgreed,
-    /// 16, từ chối cập nhật/lấy lại: refuses an update or recall.
-    ChangeRefused,
-}
-
-impl StatusCode {
-    /// By its number, 3 for `03`.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Some(match number {
-            1 => Self::Arrived,
-            2 => Self::Refused,
-            3 => Self::Accepted,
-            4 => Self::Assigned,
-            5 => Self::InProcess,
-            6 => Self::Done,
-            13 => Self::RecallAsked,
-            15 => Self::ChangeAgreed,
-            16 => Self::ChangeRefused,
-            _ => return None,
         })
     }
 }

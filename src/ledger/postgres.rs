@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::codes::bounded;
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -41,6 +41,7 @@ mod put;
 mod read;
 mod readers;
 mod receipts;
+mod report;
 mod schema;
 mod server;
 mod sheet;
@@ -171,6 +172,10 @@ impl Ledger for PostgresLedger {
 
     fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>> {
         Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
+    }
+
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
     }
 
     fn ready<'a>(

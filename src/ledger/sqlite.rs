@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -30,6 +30,7 @@ mod organs;
 mod outbox;
 mod readers;
 mod receipts;
+mod report;
 mod schema;
 mod step;
 mod writer;
@@ -173,6 +174,10 @@ impl Ledger for SqliteLedger {
 
     fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>> {
         Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
+    }
+
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
     }
 
     fn ready<'a>(

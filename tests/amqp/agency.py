@@ -81,6 +81,9 @@ class Agency:
     def settle(self, *settlements):
         return self.publish("settle", "truc.v1.SettleRequest", {"settlements": list(settlements)})
 
+    def report(self, *reports):
+        return self.publish("status", "truc.v1.ReportStatusRequest", {"reports": list(reports)})
+
     def take(self, queue, seconds=30):
         """The next message of a queue, acknowledged: its properties, and what it says."""
         deadline = time.monotonic() + seconds
@@ -134,6 +137,7 @@ class Receipts:
 
     def __init__(self, agency):
         self.agency, self.last, self.kinds, self.answers = agency, 0, {}, []
+        self.values, self.statuses = {}, {}
 
     def read(self):
         properties, value = self.agency.told()
@@ -149,6 +153,10 @@ class Receipts:
         self.last = number
         kind = value["kind"].removeprefix("RECEIPT_KIND_").lower()
         print(kind, value.get("cause", ""), value["time"], file=sys.stderr)
+        if kind == "status":
+            self.statuses[value["messageId"]] = self.statuses.get(value["messageId"], 0) + 1
+            kind = f"status {self.statuses[value['messageId']]}"
+        self.values[value["messageId"]] = value
         self.kinds.setdefault(value["messageId"], []).append(kind)
 
     def until(self, message_id, kind):
@@ -214,6 +222,28 @@ def conversation(args):
         known = recipient.settle(mistake, settlement(one, delivered={}))
         properties, answer = recipient.told()
         expect((properties.type, properties.correlation_id), ("truc.v1.SettleResponse", known))
+        [result] = answer["results"]
+        expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+    # Business statuses come to the sender as receipts; the recipient hears only of what is not taken.
+    def status(code, **more):
+        return {"deliveryId": one["deliveryId"], "status": "BUSINESS_STATUS_" + code, **more}
+
+    staff = {"department": "Văn thư", "name": "Trần Thị Mẫu"}
+    recipient.report(status("ARRIVED"), status("ACCEPTED", reason="đã vào sổ", staff=staff))
+    receipts.until("m1", "status 2")
+    expect(receipts.kinds["m1"][3:], ["status 1", "status 2"])
+    expect(receipts.values["m1"]["status"], "BUSINESS_STATUS_ACCEPTED")
+    expect((receipts.values["m1"]["reason"], receipts.values["m1"]["staff"]), ("đã vào sổ", staff))
+    mistaken = [
+        (status("REFUSED", reason="đổi ý"), "STATUS_NOT_POSSIBLE"),
+        (status("CHANGE_AGREED"), "NO_OPEN_REQUEST"),
+        ({"deliveryId": "d999999", "status": "BUSINESS_STATUS_DONE"}, "DELIVERY_NOT_FOUND"),
+    ]
+    for mistake, reason in mistaken:
+        known = recipient.report(mistake, status("ARRIVED"))
+        properties, answer = recipient.told()
+        expect((properties.type, properties.correlation_id), ("truc.v1.ReportStatusResponse", known))
         [result] = answer["results"]
         expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
 

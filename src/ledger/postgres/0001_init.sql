@@ -64,7 +64,8 @@ CREATE TABLE delivery (
     receipt_time  bigint,               -- ... and that receipt's time
     lane          smallint NOT NULL,    -- as in message
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead
-    hold          smallint              -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
+    hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
+    status        smallint              -- the last business status, by its number; null while none was reported
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -83,12 +84,15 @@ CREATE TABLE receipt (
     asserted_by      bigint,            -- organ.ref; null for the gateway itself
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
-    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status
     cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused
+    status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
+    noted            text,              -- when it came about and who acted, as its reporter says, in JSON
     PRIMARY KEY (sender, sender_sequence)
 );
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
 
 -- Deliveries that became ready and that the broker has not confirmed to have.
 CREATE TABLE outbox (

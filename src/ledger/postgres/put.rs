@@ -91,7 +91,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
 async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
     let kind: Vec<i16> = r.kind.iter().map(|kind| kind.code()).collect();
     let reason: Vec<Option<&[u8]>> = r.reason.iter().map(Option::as_deref).collect();
-    let parameters: Parameters<'_, 12> = [
+    let parameters: Parameters<'_, 14> = [
         &r.sender,
         &r.sender_sequence,
         &r.message,
@@ -104,13 +104,15 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
         &r.cause,
         &reason,
         &r.retry_time,
+        &r.status,
+        &r.noted,
     ];
     let insert = link.client.execute(&link.statements.insert_receipts, &parameters);
     exactly("insert_receipts", r.sender.len(), insert).await
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 11> = [
+    let parameters: Parameters<'_, 13> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -122,6 +124,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.ended_at,
         &m.receipt_sequence,
         &m.receipt_time,
+        &m.was_status,
+        &m.status,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -42,7 +42,8 @@ CREATE TABLE delivery (
     attempt       INTEGER NOT NULL,      -- how often it was offered
     hold          INTEGER,               -- what holds its lease: 0 a stream, 1 a fetch
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
-    ended_at      INTEGER                -- when it ended
+    ended_at      INTEGER,               -- when it ended
+    status        INTEGER                -- the last business status, by its number; null while none was reported
 );
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -62,9 +63,12 @@ CREATE TABLE receipt (
     cause            INTEGER,            -- see codes.rs
     reason           TEXT,               -- words for people
     retry_time       INTEGER,            -- when it is offered again at the earliest
+    status           INTEGER,            -- the business status reported, by its number; null where the kind is another
+    noted            TEXT,               -- when it came about and who acted, as its reporter says, in JSON
     PRIMARY KEY (sender, sender_sequence)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
 
 -- Single facts: `probe` is rewritten by the check that the ledger can write.
 CREATE TABLE fact (

@@ -176,6 +176,7 @@ fn append(
         cause: None,
         reason,
         retry_time: None,
+        status: None,
     };
     let sender_sequence = receipts::append(db, book, &row)?;
     Ok(Receipt {
@@ -197,6 +198,7 @@ fn append(
         cause: None,
         reason: reason.to_owned(),
         retry_time: None,
+        status: None,
     })
 }
 

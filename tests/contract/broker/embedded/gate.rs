@@ -11,7 +11,7 @@ use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
     AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -54,6 +54,10 @@ impl Ledger for Gate {
 
     fn step(&self, batch: Vec<StepRequest>) -> Answer<'_, Pending<StepAnswers>> {
         self.ledger.step(batch)
+    }
+
+    fn report(&self, batch: Vec<ReportRequest>) -> Answer<'_, Pending<ReportAnswers>> {
+        self.ledger.report(batch)
     }
 
     fn messages(&self, keys: Vec<MessageKey>) -> Answer<'_, Vec<KeyedMessage>> {
