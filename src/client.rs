@@ -122,6 +122,15 @@ impl Agency {
         Ok(self.patience.call(report).await?.results)
     }
 
+    /// A status of the log of what an organ sent, as an edXML file.
+    pub async fn status_file(
+        &self,
+        request: v1::GetStatusFileRequest,
+    ) -> Result<v1::GetStatusFileResponse, CallError> {
+        let get = async || self.exchange.clone().get_status_file(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(get).await
+    }
+
     /// One message's story.
     pub async fn track(&self, request: v1::TrackRequest) -> Result<v1::TrackResponse, CallError> {
         let track = async || self.exchange.clone().track(timed(request.clone(), CALL_TIMEOUT)).await;

@@ -97,6 +97,8 @@ pub struct Acceptance {
     pub lane: Lane,
     /// Who it goes to.
     pub addressees: Vec<Addressee>,
+    /// The id the sender's system gives the document, by which edXML refers to it.
+    pub document_id: Option<String>,
 }
 
 /// A message that was accepted, now or before.
@@ -370,6 +372,21 @@ pub trait Ledger: Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>>;
+
+    /// The delivery to this recipient of the document the sender knows by this id: of several, the last that was handed over.
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
+
+    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise.
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
 
     /// What an organ sent, the newest first, with keys below `before`.
     fn sent<'a>(

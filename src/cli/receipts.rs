@@ -38,6 +38,9 @@ pub struct Receipts {
     /// Go on showing receipts as they come, until interrupted
     #[arg(long)]
     follow: bool,
+    /// Write each business status as an edXML file into this folder, which is made if missing: NUMBER.edxml
+    #[arg(long, value_name = "DIR")]
+    status_files: Option<PathBuf>,
     /// The organ that sent the messages [default: the certificate's]
     #[arg(long, value_name = "ORGAN")]
     organ: Option<String>,
@@ -94,6 +97,9 @@ impl Receipts {
         let mut pages = agency.watch_receipts(request).await?;
         while let Some(page) = pages.next().await? {
             for receipt in &page.receipts {
+                if let Some(folder) = &self.status_files {
+                    self.write_status(agency, receipt, folder).await?;
+                }
                 show_one(receipt, rows, out)?;
             }
             // Kept after it is shown: shown twice is better than never.
@@ -105,6 +111,24 @@ impl Receipts {
         }
         // Receipts that are followed have no end.
         if self.follow { Err(CallError::stream_ended().into()) } else { Ok(()) }
+    }
+
+    async fn write_status(
+        &self,
+        agency: &Agency,
+        receipt: &v1::Receipt,
+        folder: &Path,
+    ) -> Result<(), Interrupted> {
+        if receipt.kind() != v1::ReceiptKind::Status {
+            return Ok(());
+        }
+        let number = receipt.sender_sequence;
+        let organ = self.organ.clone().unwrap_or_default();
+        let request = v1::GetStatusFileRequest { organ, sender_sequence: number };
+        let status = agency.status_file(request).await?;
+        let path = folder.join(format!("{number}.edxml"));
+        let written = fs::create_dir_all(folder).and_then(|()| files::replace(&path, &status.file));
+        Ok(written.map_err(|error| Exit::Failed(format!("{}: {error}", path.display())))?)
     }
 }
 

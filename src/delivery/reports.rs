@@ -27,7 +27,7 @@ impl Dispatch {
         for (id, report) in written {
             let understood = report.map(|(delivery, report)| {
                 let (organ, by) = (organ.clone(), by.clone());
-                requests.push(ReportRequest { delivery, organ, by, report, at });
+                requests.push(ReportRequest { delivery, organ, by, report, at, file: None });
             });
             batch.push((id, understood));
         }
@@ -49,13 +49,15 @@ impl Dispatch {
 
     fn count(&self, result: &Result<Reported, Refusal>) {
         match result {
-            Ok(Reported { receipt, repeated: false }) => {
-                if let Some(status) = &receipt.status {
-                    self.metrics.statuses.of(status.code).increment(1);
-                }
-            }
-            Ok(Reported { repeated: true, .. }) => {}
+            Ok(reported) => self.count_status(reported),
             Err(refusal) => self.metrics.refusals.of(refusal.reason()).increment(1),
+        }
+    }
+
+    /// Counts a status, unless it was recorded before.
+    pub fn count_status(&self, reported: &Reported) {
+        if let (Some(status), false) = (&reported.receipt.status, reported.repeated) {
+            self.metrics.statuses.of(status.code).increment(1);
         }
     }
 }

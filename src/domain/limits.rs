@@ -40,9 +40,11 @@ pub const MEDIA_TYPE_CHARS_MAX: usize = 127;
 pub const REASON_CHARS_MAX: usize = 1_000;
 
 /// Longest part of what a report says of the clerk who acted, characters.
-pub const STAFF_CHARS_MAX: usize = 200;
+pub const STAFF_CHARS_MAX: usize = 1_000;
 /// Reports of one delivery after which no further stage of work is recorded, only its end.
 pub const STATUS_REPORTS_MAX: u32 = 200;
+/// Largest edXML status file, bytes; real ones have 2,000.
+pub const STATUS_FILE_BYTES_MAX: usize = 64 * 1024;
 /// Most status reports in one message.
 pub const REPORTS_MAX: usize = 1_000;
 

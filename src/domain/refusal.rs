@@ -36,8 +36,6 @@ pub enum Class {
     Aborted,
     /// RESOURCE_EXHAUSTED
     Exhausted,
-    /// UNIMPLEMENTED
-    Unsupported,
     /// UNAVAILABLE
     Unavailable,
     /// INTERNAL
@@ -87,7 +85,6 @@ reasons! {
     FieldTooLong = "FIELD_TOO_LONG", Invalid, Caller;
     InvalidOrganId = "INVALID_ORGAN_ID", Invalid, Caller;
     MalformedEdxml = "MALFORMED_EDXML", Invalid, Caller;
-    UnsupportedMessageKind = "UNSUPPORTED_MESSAGE_KIND", Unsupported, Caller;
     StateSecret = "STATE_SECRET", Precondition, Caller;
     UnknownRecipient = "UNKNOWN_RECIPIENT", NotFound, Caller;
     DuplicateRecipient = "DUPLICATE_RECIPIENT", Invalid, Caller;
@@ -242,7 +239,6 @@ mod tests {
             Class::Precondition => "FAILED_PRECONDITION",
             Class::Aborted => "ABORTED",
             Class::Exhausted => "RESOURCE_EXHAUSTED",
-            Class::Unsupported => "UNIMPLEMENTED",
             Class::Unavailable => "UNAVAILABLE",
             Class::Internal => "INTERNAL",
         }

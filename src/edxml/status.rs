@@ -1,5 +1,7 @@
 //! A status message: what a recipient, or the sender who recalls, says of a document.
 
+mod write;
+
 use time::OffsetDateTime;
 
 use super::fields::Fields;
@@ -8,7 +10,8 @@ use super::refusals::{invalid, missing};
 use crate::domain::limits::REASON_CHARS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
-use crate::domain::status::StatusCode;
+use crate::domain::status::{self, Report, StatusCode};
+use crate::domain::time::Timestamp;
 
 /// A status message. It has no recipients of its own; it goes to [`Status::recipient`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +34,49 @@ impl Status {
     /// The organ it goes to: the one that sent the document.
     pub fn recipient(&self) -> &OrganId {
         self.response_for.organ.as_ref().expect("a status without ResponseFor.OrganId is refused when read")
+    }
+
+    /// What it reports, in the words of the domain.
+    pub fn report(&self) -> Report {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let staff = self.staff.as_ref().map(|staff| status::Staff {
+            department: text(&staff.department),
+            department_id: text(&staff.department_id),
+            name: text(&staff.name),
+            id: text(&staff.id),
+            email: text(&staff.email),
+            mobile: text(&staff.mobile),
+        });
+        let micros = |time: OffsetDateTime| i64::try_from(time.unix_timestamp_nanos() / 1_000).ok();
+        let status = status::Status {
+            code: self.code,
+            stated_at: self.time.and_then(micros).map(Timestamp::from_micros),
+            staff: staff.unwrap_or_default(),
+        };
+        Report { status, reason: text(&self.description) }
+    }
+
+    /// A status message for what was reported otherwise.
+    pub fn of_report(report: &Report, from: Party, response_for: ResponseFor, at: Timestamp) -> Self {
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.trim().is_empty());
+        let clerk = &report.status.staff;
+        let staff = Staff {
+            department: text(&clerk.department),
+            department_id: text(&clerk.department_id),
+            name: text(&clerk.name),
+            id: text(&clerk.id),
+            email: text(&clerk.email),
+            mobile: text(&clerk.mobile),
+        };
+        let time = report.status.stated_at.unwrap_or(at);
+        Self {
+            from,
+            response_for,
+            staff: (staff != Staff::default()).then_some(staff),
+            code: report.status.code,
+            description: text(&report.reason),
+            time: OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.as_micros()) * 1_000).ok(),
+        }
     }
 
     pub(super) fn read(message: &Fields<'_>) -> Result<Self, Refusal> {

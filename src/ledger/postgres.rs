@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -231,6 +232,27 @@ impl Ledger for PostgresLedger {
                 Box::pin(receipts::of_sender(db, names, sender.clone(), after, limit))
             }),
         )
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
+        let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
+        Box::pin(self.readers.read(move |db, _| {
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone()))
+        }))
+    }
+
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::file(db, sender.clone(), sender_sequence))))
     }
 
     fn sent<'a>(

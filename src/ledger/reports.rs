@@ -1,5 +1,6 @@
 //! Reports of business status as they are handed to a ledger and answered, and what all stores share of recording them.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::{DeliveryId, Progress};
@@ -24,6 +25,8 @@ pub struct ReportRequest {
     pub report: Report,
     /// When it came to the gateway.
     pub at: Timestamp,
+    /// The file it came in, kept as it is; none where it came otherwise.
+    pub file: Option<Bytes>,
 }
 
 /// A report that is recorded.
@@ -48,6 +51,9 @@ pub enum ReportError {
 
 /// Answers of one batch of reports, in its order.
 pub type ReportAnswers = Vec<Result<Reported, ReportError>>;
+
+/// Messages that are looked through for one a sender knows by the same document id, the newest first.
+pub(super) const MESSAGES_OF_DOCUMENT_MAX: usize = 100;
 
 /// A delivery as a report finds it.
 #[derive(Debug)]

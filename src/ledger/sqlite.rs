@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -224,6 +225,25 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, names| receipts::of_sender(db, names, &sender, after, limit)))
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
+        let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
+        Box::pin(self.readers.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient)))
+    }
+
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, _| report::file(db, &sender, sender_sequence)))
     }
 
     fn sent<'a>(

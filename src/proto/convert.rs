@@ -13,7 +13,7 @@ use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
 use crate::domain::status::{Staff, StatusCode};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, DeliveryRecord, Message, Stepped};
+use crate::ledger::{Accepted, DeliveryRecord, Message, Reported, Stepped};
 
 /// The domain of [`tonic_types::ErrorInfo`] in every error.
 pub const ERROR_DOMAIN: &str = "truc";
@@ -32,7 +32,6 @@ pub fn status(refusal: &Refusal) -> Status {
         Class::Precondition => Code::FailedPrecondition,
         Class::Aborted => Code::Aborted,
         Class::Exhausted => Code::ResourceExhausted,
-        Class::Unsupported => Code::Unimplemented,
         Class::Unavailable => Code::Unavailable,
         Class::Internal => Code::Internal,
     };
@@ -236,6 +235,20 @@ pub fn acceptance(accepted: &Accepted) -> v1::Acceptance {
             })
             .collect(),
         repeated_submission: accepted.repeated,
+    }
+}
+
+/// The acceptance of a report that came as a file.
+pub fn reported(reported: &Reported) -> v1::Acceptance {
+    let delivery = reported.receipt.delivery.iter().map(|d| v1::AcceptedDelivery {
+        delivery_id: d.id.to_string(),
+        recipient: d.recipient.to_string(),
+        addressed_to: optional(d.addressed_to.as_ref()),
+    });
+    v1::Acceptance {
+        receipt: Some(receipt(&reported.receipt)),
+        deliveries: delivery.collect(),
+        repeated_submission: reported.repeated,
     }
 }
 

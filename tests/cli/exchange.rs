@@ -79,6 +79,9 @@ async fn a_status_is_reported_and_seen() {
     );
     let shown = gateway.run("track m-1 --profile G22 --lang vi").await.ended(0).out;
     assert!(shown.contains("03 đã tiếp nhận"), "{shown}");
+    gateway.run("receipts --profile G22 --status-files statuses").await.ended(0);
+    let file = std::fs::read_to_string(gateway.path("statuses/4.edxml")).unwrap();
+    assert!(file.contains("<edXML:StatusCode>03</edXML:StatusCode>"), "{file}");
     gateway.run(&format!("status {id} 07 --profile H49")).await.ended(64);
     let done = gateway.run(&format!("status {id} 06 --profile H49 --lang en")).await.ended(0).out;
     assert!(done.contains("06 done"), "{done}");

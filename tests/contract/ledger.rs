@@ -189,7 +189,7 @@ macro_rules! stamp {
                     a_repeated_report_gives_the_first_receipt
                     an_impossible_report_is_typed_and_leaves_nothing
                     transport_and_business_do_not_touch_each_other steps_and_reports_share_one_numbering
-                    one_of_many_reporters_is_recorded reports_of_one_delivery_are_bounded;
+                    files_are_kept_and_documents_found one_of_many_reporters_is_recorded reports_of_one_delivery_are_bounded;
                 commits: told_before_the_answer in_the_order_of_the_mailboxes heads_and_due_times
                     whoever_is_told_can_read_it an_old_delivery_is_told_when_ready_again;
                 reading: ready_by_lane_and_page messages_with_their_payloads due_longest_first

@@ -48,7 +48,7 @@ pub fn letter(from: &str, id: &str, to: &[&str]) -> Acceptance {
         expires_at: t(EXPIRY),
     };
     let addressees = to.iter().map(|id| Addressee { recipient: organ(id), redirected: None }).collect();
-    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees }
+    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
 }
 
 /// The letter with something of its message changed.
@@ -105,7 +105,7 @@ pub fn report(
 ) -> ReportRequest {
     let status = Status { code, stated_at: None, staff: Staff::default() };
     let report = Report { status, reason: reason.to_owned() };
-    ReportRequest { delivery, organ: organ(by), by: organ(by), report, at }
+    ReportRequest { delivery, organ: organ(by), by: organ(by), report, at, file: None }
 }
 
 /// The stream that held it ended.

@@ -1,5 +1,7 @@
 //! Business statuses: what a recipient reports comes to the sender as receipts, apart from the transport.
 
+mod edxml;
+
 use truc::proto::v1::ReceiptKind::{Accepted, Delivered, Offered, Status};
 use truc::proto::v1::{self, BusinessStatus, DeliveryState};
 

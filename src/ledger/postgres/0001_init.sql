@@ -37,6 +37,7 @@ CREATE TABLE message (
     payload_bytes  bigint   NOT NULL,    -- the payload's length
     lane           smallint NOT NULL,    -- 0 urgent, 1 normal
     message_id     text     NOT NULL COLLATE "C", -- the sender's id for it
+    document_id    text     COLLATE "C", -- the id the sender's system gives the document, as edXML refers to it
     content_hash   bytea    NOT NULL,    -- SHA-256 by which a repeated submission is known
     payload_hash   bytea    NOT NULL,    -- SHA-256 of the payload
     header         bytea    NOT NULL,    -- the header in the contract's encoding
@@ -46,6 +47,7 @@ CREATE TABLE message (
 ALTER TABLE message ALTER COLUMN header SET STORAGE EXTERNAL, ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
 CREATE INDEX message_by_sender ON message (sender, key);
+CREATE INDEX message_by_document ON message (sender, document_id) WHERE document_id IS NOT NULL;
 
 -- Deliveries: one message for one recipient. The only rows of traffic that change.
 CREATE TABLE delivery (
@@ -93,6 +95,14 @@ CREATE TABLE receipt (
 );
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
 CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
+
+-- Files that reports of business status came in, as their reporters wrote them. Append-only.
+CREATE TABLE status_file (
+    sender          bigint NOT NULL, -- organ.ref, and ...
+    sender_sequence bigint NOT NULL, -- ... the number of the report's receipt in that sender's log
+    file            bytea  NOT NULL, -- the file
+    PRIMARY KEY (sender, sender_sequence)
+);
 
 -- Deliveries that became ready and that the broker has not confirmed to have.
 CREATE TABLE outbox (

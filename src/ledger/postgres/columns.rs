@@ -26,6 +26,7 @@ pub(super) struct Messages<'a> {
     pub content_hash: Vec<&'a [u8]>,
     pub payload_hash: Vec<&'a [u8]>,
     pub payload_bytes: Vec<i64>,
+    pub document_id: Vec<Option<&'a str>>,
     pub header: Vec<&'a [u8]>,
     pub payload: Vec<&'a [u8]>,
 }
@@ -51,6 +52,7 @@ impl<'a> Messages<'a> {
         self.content_hash.push(message.content_hash.as_bytes());
         self.payload_hash.push(message.payload_hash.as_bytes());
         self.payload_bytes.push(bounded(message.payload.len() as u64));
+        self.document_id.push(new.document_id.as_deref());
         self.header.push(&message.header);
         self.payload.push(&message.payload);
     }
@@ -127,6 +129,14 @@ impl<'a> Receipts<'a> {
         self.status.push(new.status.map(|status| status.code.code()));
         self.noted.push(new.status.and_then(reports::noted));
     }
+}
+
+/// Files reports came in.
+#[derive(Debug, Default)]
+pub(super) struct Files<'a> {
+    pub sender: Vec<OrganRef>,
+    pub sender_sequence: Vec<i64>,
+    pub file: Vec<&'a [u8]>,
 }
 
 /// Deliveries that have moved on, from what they were to what they are.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::domain::organ_id::OrganId;
@@ -49,6 +50,7 @@ impl Command {
     pub fn payload_bytes(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            Self::Report(batch, _) => batch.iter().filter_map(|r| r.file.as_ref()).map(Bytes::len).sum(),
             _ => 0,
         }
     }

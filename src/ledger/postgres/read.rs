@@ -7,7 +7,7 @@ use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
 
 use super::cells::{Cells, OrganRef};
-use super::columns::{Attempts, Deliveries, Messages, Receipts};
+use super::columns::{Attempts, Deliveries, Files, Messages, Receipts};
 use super::command::Command;
 use super::facts::NewFacts;
 use super::fault::Fault;
@@ -60,6 +60,7 @@ pub(super) async fn read<'a>(
         new_messages: Messages::default(),
         new_deliveries: Deliveries::default(),
         new_receipts: Receipts::default(),
+        new_files: Files::default(),
         outbox: Attempts::default(),
         new_facts: NewFacts::default(),
         commit: Commit::default(),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Options;
 use super::cells::OrganRef;
-use super::columns::{Accounts, Attempts, Deliveries, Messages, Moves, Receipts};
+use super::columns::{Accounts, Attempts, Deliveries, Files, Messages, Moves, Receipts};
 use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
@@ -80,6 +80,7 @@ pub(super) struct Sheet<'a> {
     pub new_messages: Messages<'a>,
     pub new_deliveries: Deliveries,
     pub new_receipts: Receipts<'a>,
+    pub new_files: Files<'a>,
     pub outbox: Attempts,
     pub new_facts: NewFacts,
     pub commit: Commit,

@@ -60,9 +60,9 @@ statements! {
         WHERE m.key = ANY ($1::bigint[]) ORDER BY d.id";
     /// New messages.
     insert_messages: "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-            last_delivery, content_hash, payload_hash, payload_bytes, header, payload)
+            last_delivery, content_hash, payload_hash, payload_bytes, document_id, header, payload)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[])";
+            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
             expires_at, receipt_sequence, receipt_time, due_at, state, attempt)
@@ -86,6 +86,9 @@ statements! {
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::smallint[], $11::bytea[], $12::bigint[], $13::smallint[],
             $14::text[])";
+    /// Files that reports came in.
+    insert_files: "INSERT INTO status_file (sender, sender_sequence, file)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
     /// The accounts of the organs.
     write_accounts: "UPDATE organ o SET receipt_head = w.receipt_head, open_deliveries = w.open_deliveries
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (ref, receipt_head, open_deliveries)

@@ -22,11 +22,13 @@ CREATE TABLE message (
     content_hash   BLOB    NOT NULL,     -- SHA-256 by which a repeated submission is known
     payload_hash   BLOB    NOT NULL,     -- SHA-256 of the payload
     payload_bytes  INTEGER NOT NULL,     -- the payload's length
+    document_id    TEXT,                 -- the id the sender's system gives the document, as edXML refers to it
     header         BLOB    NOT NULL,     -- the header in the contract's encoding
     payload        BLOB    NOT NULL      -- the payload, last so that it is not read with the rest
 );
 CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
 CREATE INDEX message_by_sender ON message (sender, key);
+CREATE INDEX message_by_document ON message (sender, document_id) WHERE document_id IS NOT NULL;
 
 -- Deliveries: one message for one recipient. The only rows that change.
 CREATE TABLE delivery (
@@ -69,6 +71,14 @@ CREATE TABLE receipt (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
 CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
+
+-- Files that reports of business status came in, as their reporters wrote them. Append-only.
+CREATE TABLE status_file (
+    sender          INTEGER NOT NULL,    -- organ.ref, and ...
+    sender_sequence INTEGER NOT NULL,    -- ... the number of the report's receipt in that sender's log
+    file            BLOB    NOT NULL,    -- the file
+    PRIMARY KEY (sender, sender_sequence)
+);
 
 -- Single facts: `probe` is rewritten by the check that the ledger can write.
 CREATE TABLE fact (

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
@@ -42,6 +43,7 @@ impl Command {
     fn payload_bytes(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            Self::Report(batch, _) => batch.iter().filter_map(|r| r.file.as_ref()).map(Bytes::len).sum(),
             _ => 0,
         }
     }

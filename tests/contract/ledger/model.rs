@@ -78,7 +78,7 @@ impl Model {
         let letter = &self.letters[n];
         let recipients = letter.deliveries.iter().map(|delivery| delivery.recipient.clone());
         let addressees = recipients.map(|recipient| Addressee { recipient, redirected: None }).collect();
-        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees }
+        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees, document_id: None }
     }
 
     pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use truc::domain::delivery::{DeliveryId, Event, Outcome, State};
 use truc::domain::limits::STATUS_REPORTS_MAX;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
 use truc::domain::status::{Report, ReportRefused, Staff, Status, StatusCode};
-use truc::ledger::{ReportError, ReportRequest};
+use truc::ledger::{Acceptance, ReportError, ReportRequest};
 
 use super::inspect::{assert_gapless, seen};
 use super::{LedgerUnderTest, Open};
@@ -58,6 +59,7 @@ pub async fn every_report_is_a_receipt_with_all_that_was_said<L: LedgerUnderTest
         by: organ("H05.1"),
         report: said.clone(),
         at: t(9),
+        file: None,
     };
     let reported = open.report(request.clone()).await.unwrap();
     let message = letter("G22", "one", &[]).message;
@@ -258,4 +260,46 @@ pub async fn reports_of_one_delivery_are_bounded<L: LedgerUnderTest>() {
         Err(refused(ReportRefused::NotNext { code: StatusCode::Assigned, standing, expected }))
     );
     open.report(report(a, "H49", StatusCode::Done, "", t(5))).await.unwrap();
+}
+
+/// What edXML needs: the delivery behind a document id, and the file a report came in, byte for byte.
+pub async fn files_are_kept_and_documents_found<L: LedgerUnderTest>() {
+    let open = Open::<L>::new().await;
+    let of = |id: &str, document: &str| Acceptance {
+        document_id: Some(document.to_owned()),
+        ..letter("G22", id, &["H49", "H57"])
+    };
+    let mut ids = Vec::new();
+    for letter in [of("one", "7816/VPCP"), of("two", "7816/VPCP"), of("three", "khác \u{1F4E8}")] {
+        ids.push(open.accepted(letter).await.deliveries.iter().map(|d| d.id).collect::<Vec<_>>());
+    }
+    let find = async |from: &str, document: &str, to: &str| {
+        soon(open.ledger.delivery_of(&organ(from), document, &organ(to))).await.unwrap()
+    };
+    assert_eq!(find("G22", "khác \u{1F4E8}", "H57").await, Some(ids[2][1]));
+    assert_eq!(find("G22", "7816/VPCP", "H49").await, Some(ids[1][0]), "the newest");
+    open.step(offer(ids[0][0], t(2))).await.unwrap();
+    assert_eq!(find("G22", "7816/VPCP", "H49").await, Some(ids[0][0]), "the one that was handed over");
+    for (from, document, to) in [
+        ("G22", "7816", "H49"),
+        ("H49", "7816/VPCP", "H49"),
+        ("G22", "7816/VPCP", "H05"),
+        ("H60", "7816/VPCP", "H61"),
+    ] {
+        assert_eq!(find(from, document, to).await, None);
+    }
+    let file: Bytes = (0..=255).cycle().take(9_000).collect();
+    let mut request = report(ids[0][0], "H49", StatusCode::Arrived, "", t(3));
+    request.file = Some(file.clone());
+    let first = open.report(request.clone()).await.unwrap().receipt.sender_sequence;
+    request.file = Some(Bytes::from_static(b"other"));
+    assert!(open.report(request).await.unwrap().repeated, "known by what it says");
+    let bare = report(ids[0][0], "H49", StatusCode::Accepted, "", t(3));
+    let bare = open.report(bare).await.unwrap().receipt.sender_sequence;
+    let open = open.killed().await;
+    let kept = async |from: &str, n| soon(open.ledger.status_file(&organ(from), n)).await.unwrap();
+    assert_eq!(kept("G22", first).await, Some(file));
+    for (from, n) in [("G22", bare), ("G22", 1), ("G22", u64::MAX), ("H49", first), ("H60", 1)] {
+        assert_eq!(kept(from, n).await, None);
+    }
 }

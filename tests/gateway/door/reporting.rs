@@ -69,7 +69,7 @@ pub async fn rows(door: &Door, table: &mut Table) {
             "INVALID_FIELD",
             "status_time",
         ),
-        ("a clerk of 201", staff(|s| s.name = "x".repeat(201)), "FIELD_TOO_LONG", "staff.name"),
+        ("a clerk of 1,001", staff(|s| s.name = "x".repeat(1_001)), "FIELD_TOO_LONG", "staff.name"),
         ("an address of 101", staff(|s| s.email = "x".repeat(101)), "FIELD_TOO_LONG", "staff.email"),
         ("02 without a reason", with(|r| r.status = 2), "MISSING_FIELD", "reason"),
         ("06 before 03", with(|r| r.status = 6), "STATUS_NOT_POSSIBLE", "status"),
