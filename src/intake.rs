@@ -57,7 +57,7 @@ pub enum Judged {
     /// A document, to be accepted.
     Document(Acceptance),
     /// A status message, to be recorded.
-    Status(StatusFile),
+    Status(Box<StatusFile>),
 }
 
 /// What a submission claims to be.
@@ -104,7 +104,7 @@ impl Intake {
             Found::Status(status, file) => {
                 let from = sender(&directory, caller, &submission.sender, Some(&status.from.organ))?;
                 check_hash(&submission, || Hash::of(&file))?;
-                return Ok(Judged::Status(StatusFile::of(&status, from, caller.clone(), file)));
+                return Ok(Judged::Status(Box::new(StatusFile::of(&status, from, caller.clone(), file))));
             }
         };
         let sender = sender(&directory, caller, &submission.sender, content.sender.as_ref())?;
@@ -122,7 +122,7 @@ impl Intake {
             }
         };
         let document_id = Some(content.header.document_id.clone()).filter(|id| !id.is_empty());
-        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = content;
+        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = *content;
         let message = Message {
             sender,
             message_id,

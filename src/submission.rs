@@ -64,7 +64,7 @@ pub type Answer = (String, Result<Taken, Refusal>);
 
 /// What is known of one submission of a batch.
 enum Slot {
-    Answered(Result<Taken, Refusal>),
+    Answered(Box<Result<Taken, Refusal>>),
     /// The ledger is asked to accept it.
     Accepting,
     /// The ledger is asked to record it.
@@ -113,14 +113,16 @@ impl Desk {
                     documents.push(acceptance);
                     Slot::Accepting
                 }
-                Ok(Judged::Status(file)) => match self.find(file).await {
+                Ok(Judged::Status(file)) => match self.find(*file).await {
                     Ok(request) => {
                         reports.push(request);
                         Slot::Reporting
                     }
-                    Err(refusal) => Slot::Answered(Err(refusal)),
+                    Err(refusal) => Slot::Answered(Box::new(Err(refusal))),
                 },
-                Err(refused) => Slot::Answered(self.accepted_before(refused).await.map(Taken::Accepted)),
+                Err(refused) => {
+                    Slot::Answered(Box::new(self.accepted_before(refused).await.map(Taken::Accepted)))
+                }
             };
             slots.push((id, slot));
         }
@@ -207,7 +209,7 @@ impl Desk {
         let mut reported = answers(batch.reporting).await;
         let results = batch.slots.into_iter().map(|(id, slot)| {
             let result = match slot {
-                Slot::Answered(result) => result,
+                Slot::Answered(result) => *result,
                 Slot::Accepting => {
                     next(&mut accepted, |refused| accept_refused(&refused)).map(Taken::Accepted)
                 }

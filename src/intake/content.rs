@@ -21,7 +21,7 @@ const HEADER: &str = "submission.document.header";
 /// What a submission holds.
 pub enum Found {
     /// A document.
-    Document(Content),
+    Document(Box<Content>),
     /// A status message, and the file it is.
     Status(Box<edxml::Status>, Bytes),
 }
@@ -51,7 +51,9 @@ impl Content {
             Some(v1::submission::Content::Edxml(edxml)) => {
                 check_size(&edxml.file, payload_bytes_max, FILE)?;
                 match edxml::read(&edxml.file).map_err(|refusal| refusal.under(FILE))? {
-                    Edxml::Document(document) => Ok(Found::Document(Self::of_edxml(&document, &edxml.file))),
+                    Edxml::Document(document) => {
+                        Ok(Found::Document(Box::new(Self::of_edxml(&document, &edxml.file))))
+                    }
                     Edxml::Status(status) => {
                         check_size(&edxml.file, STATUS_FILE_BYTES_MAX, FILE)?;
                         Ok(Found::Status(status, edxml.file.clone()))
@@ -60,7 +62,7 @@ impl Content {
             }
             Some(v1::submission::Content::Document(document)) => {
                 check_size(&document.payload, payload_bytes_max, "submission.document.payload")?;
-                Self::of_document(document).map(Found::Document)
+                Self::of_document(document).map(|content| Found::Document(Box::new(content)))
             }
             None => Err(fields::missing("submission.content")
                 .hint("give edxml or document; a newer kind of content needs a newer gateway")),

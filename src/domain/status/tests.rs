@@ -181,7 +181,7 @@ fn play(steps: &[(StatusCode, u8, State, Option<Request>)]) -> (Standing, Vec<Re
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
 
     /// No sequence in any order, with repeats, contradicts an earlier report or reaches a standing without a way to an end.
     #[test]
