@@ -132,6 +132,15 @@ def settlement(delivery, **outcome):
     return {"deliveryId": delivery["deliveryId"], "lease": delivery["lease"], **outcome}
 
 
+def done(args):
+    """An edXML status message: the recipient has done with m1."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016"><edXMLEnvelope><edXMLHeader><MessageHeader>
+<From><OrganId>{args.recipient}</OrganId><OrganName>Cơ quan thử</OrganName></From>
+<ResponseFor><OrganId>{args.sender}</OrganId><Code>7816/VPCP-TTĐT</Code><DocumentId>{args.sender},7816</DocumentId></ResponseFor>
+<StatusCode>06</StatusCode></MessageHeader></edXMLHeader></edXMLEnvelope></edXML>"""
+
+
 class Receipts:
     """A sender's receipts as they come: in order, known by their numbers, repeats passed over."""
 
@@ -175,7 +184,9 @@ def conversation(args):
     payload = bytes(range(256)) * 8
 
     # Three documents: taken over, refused, put off and then taken over.
-    sender.submit(document("m1", args.recipient, payload))
+    first = document("m1", args.recipient, payload)
+    first["document"]["header"]["documentId"] = f"{args.sender},7816"
+    sender.submit(first)
     one = recipient.delivery()
     expect(base64.b64decode(one["payload"]), payload)
     expect((one["envelope"]["messageId"], one["envelope"]["sender"]), ("m1", args.sender))
@@ -197,7 +208,7 @@ def conversation(args):
     expect(receipts.kinds["m3"], ["accepted", "offered", "deferred", "offered", "delivered"])
 
     # The same again gets the first receipt again; what is refused says why.
-    known = sender.submit(document("m1", args.recipient, payload))
+    known = sender.submit(first)
     properties, answer = receipts.answer()
     expect((properties.type, properties.correlation_id), ("truc.v1.SubmitResult", known))
     expect((answer["messageId"], answer["acceptance"]["repeatedSubmission"]), ("m1", True))
@@ -246,6 +257,14 @@ def conversation(args):
         expect((properties.type, properties.correlation_id), ("truc.v1.ReportStatusResponse", known))
         [result] = answer["results"]
         expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+    # A status message in edXML is the same report; its receipt is the other side's, so it is answered at once.
+    known = recipient.submit({"edxml": {"file": base64.b64encode(done(args).encode()).decode()}})
+    properties, answer = recipient.told()
+    expect((properties.type, properties.correlation_id), ("truc.v1.SubmitResult", known))
+    expect(answer["acceptance"]["receipt"]["status"], "BUSINESS_STATUS_DONE")
+    receipts.until("m1", "status 3")
+    expect(receipts.values["m1"]["senderSequence"], answer["acceptance"]["receipt"]["senderSequence"])
 
     # Rejected at the broker without a word: offered again.
     sender.submit(document("m6", args.recipient, b"6"))
