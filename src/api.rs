@@ -22,6 +22,7 @@ mod exchange;
 mod history;
 mod receipts;
 mod server;
+mod status;
 mod streams;
 mod submit;
 mod untyped;

@@ -27,6 +27,7 @@ mod outcomes;
 mod packer;
 pub mod parked;
 mod receipts;
+mod reports;
 pub mod sender;
 mod stalls;
 mod submissions;
@@ -38,6 +39,7 @@ use attached::Attached;
 use leases::Leases;
 use office::Office;
 use outcomes::Outcomes;
+use reports::Reports;
 use stalls::Stalls;
 use submissions::Submissions;
 
@@ -96,6 +98,8 @@ impl Bridge {
         tasks.spawn(submissions.run(subscribe(topology.submissions())));
         let outcomes = Outcomes { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
         tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
+        let reports = Reports { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
+        tasks.spawn(reports.run(subscribe(topology.reports())));
         let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
         tasks.spawn(attached.run());
         let stalls = Stalls {

@@ -24,6 +24,7 @@ mod sandbox;
 mod send;
 mod serve;
 mod signals;
+mod status;
 mod tables;
 mod times;
 mod track;
@@ -52,6 +53,7 @@ enum Command {
     Pki(pki::Pki),
     Send(Box<send::Send>),
     Collect(collect::Collect),
+    Status(status::Status),
     Track(track::Track),
     Receipts(receipts::Receipts),
     Organs(organs::Organs),
@@ -77,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Pki(pki) => pki.run(lang),
         Command::Send(send) => send.run(lang),
         Command::Collect(collect) => collect.run(lang),
+        Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Organs(organs) => organs.run(lang),

@@ -113,6 +113,24 @@ impl Agency {
         Ok(self.patience.call(settle).await?.results)
     }
 
+    /// Reports business statuses; one result for each, in order. Tried again, which is safe.
+    pub async fn report_status(
+        &self,
+        request: v1::ReportStatusRequest,
+    ) -> Result<Vec<v1::ReportResult>, CallError> {
+        let report = async || self.exchange.clone().report_status(timed(request.clone(), CALL_TIMEOUT)).await;
+        Ok(self.patience.call(report).await?.results)
+    }
+
+    /// A status of the log of what an organ sent, as an edXML file.
+    pub async fn status_file(
+        &self,
+        request: v1::GetStatusFileRequest,
+    ) -> Result<v1::GetStatusFileResponse, CallError> {
+        let get = async || self.exchange.clone().get_status_file(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(get).await
+    }
+
     /// One message's story.
     pub async fn track(&self, request: v1::TrackRequest) -> Result<v1::TrackResponse, CallError> {
         let track = async || self.exchange.clone().track(timed(request.clone(), CALL_TIMEOUT)).await;

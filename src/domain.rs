@@ -7,4 +7,5 @@ pub mod message;
 pub mod organ_id;
 pub mod receipt;
 pub mod refusal;
+pub mod status;
 pub mod time;

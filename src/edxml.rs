@@ -21,7 +21,7 @@ pub use document::{Code, Document, DocumentType, Hop, OtherInfo, Promulgation, S
 pub use limits::{ATTRIBUTES_MAX, DEPTH_MAX, ELEMENTS_MAX, INFLATED_BYTES_MAX};
 pub use parts::{Party, ResponseFor, Staff};
 pub use secrecy::secrecy_marking;
-pub use status::{Status, StatusCode};
+pub use status::Status;
 
 use crate::domain::refusal::Refusal;
 use document::Sources;

@@ -22,9 +22,12 @@ use crate::proto::{convert, v1};
 mod content;
 pub mod fields;
 mod recipients;
+pub mod reports;
 pub mod settlements;
+pub mod status_file;
 
-use content::Content;
+use content::{Content, Found};
+pub use status_file::StatusFile;
 
 /// How intake judges.
 #[derive(Clone, Debug)]
@@ -46,6 +49,15 @@ pub struct Refused {
     pub refusal: Refusal,
     /// Set where only the day stands against it: had the same been accepted before, that is the answer.
     pub claim: Option<Claim>,
+}
+
+/// A submission that is good.
+#[derive(Debug)]
+pub enum Judged {
+    /// A document, to be accepted.
+    Document(Acceptance),
+    /// A status message, to be recorded.
+    Status(Box<StatusFile>),
 }
 
 /// What a submission claims to be.
@@ -84,12 +96,19 @@ impl Intake {
     }
 
     /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
-    pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Acceptance, Refused> {
+    pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Judged, Refused> {
         self.check_rate(caller)?;
         let directory = self.directory.load();
-        let content = Content::read(&submission, self.rules.payload_bytes_max)?;
+        let content = match Content::read(&submission, self.rules.payload_bytes_max)? {
+            Found::Document(content) => content,
+            Found::Status(status, file) => {
+                let from = sender(&directory, caller, &submission.sender, Some(&status.from.organ))?;
+                check_hash(&submission, || Hash::of(&file))?;
+                return Ok(Judged::Status(Box::new(StatusFile::of(&status, from, caller.clone(), file))));
+            }
+        };
         let sender = sender(&directory, caller, &submission.sender, content.sender.as_ref())?;
-        check_hash(&submission, &content)?;
+        check_hash(&submission, || content.payload_hash)?;
         let message_id = message_id(&submission, &content)?;
         let content_hash = content_hash(&sender, &content);
         let at = self.clock.now();
@@ -102,7 +121,8 @@ impl Intake {
                 return Err(Refused { refusal, claim: Some(claim) });
             }
         };
-        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = content;
+        let document_id = Some(content.header.document_id.clone()).filter(|id| !id.is_empty());
+        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = *content;
         let message = Message {
             sender,
             message_id,
@@ -113,7 +133,8 @@ impl Intake {
             accepted_at: at,
             expires_at,
         };
-        Ok(Acceptance { message: Arc::new(message), lane: urgency.lane(), addressees })
+        let message = Arc::new(message);
+        Ok(Judged::Document(Acceptance { message, lane: urgency.lane(), addressees, document_id }))
     }
 
     /// What depends on the day: whether the sender is open, until when it is tried, who receives it.
@@ -243,7 +264,7 @@ pub fn not_acting_for(caller: &OrganId, organ: &OrganId) -> Refusal {
         .hint("a certificate acts for its own organ and, where the directory says so, for those below it")
 }
 
-fn check_hash(submission: &v1::Submission, content: &Content) -> Result<(), Refusal> {
+fn check_hash(submission: &v1::Submission, arrived: impl FnOnce() -> Hash) -> Result<(), Refusal> {
     let stated = &submission.payload_sha256;
     if stated.is_empty() {
         return Ok(());
@@ -254,12 +275,13 @@ fn check_hash(submission: &v1::Submission, content: &Content) -> Result<(), Refu
             .hint("the 32 bytes of the SHA-256, not its hexadecimal text")
     };
     let stated = Hash::from_slice(stated).ok_or_else(invalid)?;
-    if stated == content.payload_hash {
+    let arrived = arrived();
+    if stated == arrived {
         return Ok(());
     }
     Err(Refusal::new(Reason::PayloadHashMismatch, "the payload is not what its SHA-256 says")
         .field("submission.payload_sha256")
-        .fact("arrived_sha256", content.payload_hash)
+        .fact("arrived_sha256", arrived)
         .hint("send the payload again as it was hashed"))
 }
 

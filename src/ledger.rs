@@ -23,6 +23,8 @@
 //!    others' receipts and due times too, and by [`Commit::missed`] when it may not have been.
 //! 8. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
+//! 9. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
+//!    each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,11 +39,15 @@ use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
+use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
 
 mod codes;
 pub mod postgres;
+mod reports;
 pub mod sqlite;
+
+pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
 /// The ledger's own number for a message. Rises in the order of acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +97,8 @@ pub struct Acceptance {
     pub lane: Lane,
     /// Who it goes to.
     pub addressees: Vec<Addressee>,
+    /// The id the sender's system gives the document, by which edXML refers to it.
+    pub document_id: Option<String>,
 }
 
 /// A message that was accepted, now or before.
@@ -236,6 +244,8 @@ pub struct DeliveryRecord {
     pub progress: Progress,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Where it stands in its recipient's business; none while nothing was reported.
+    pub status: Option<StatusCode>,
 }
 
 /// A message without its payload, and where its deliveries stand.
@@ -324,6 +334,9 @@ pub trait Ledger: Send + Sync + 'static {
     /// Hands over steps, likewise.
     fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>>;
 
+    /// Hands over reports of business status, likewise.
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>>;
+
     /// Ready deliveries of a mailbox lane with ids above `after`, in order, at most `limit`.
     fn ready<'a>(
         &'a self,
@@ -359,6 +372,21 @@ pub trait Ledger: Send + Sync + 'static {
         after: u64,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>>;
+
+    /// The delivery to this recipient of the document the sender knows by this id: of several, the last that was handed over.
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
+
+    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise.
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
 
     /// What an organ sent, the newest first, with keys below `before`.
     fn sent<'a>(

@@ -13,6 +13,7 @@ pub use self::labels::{
 };
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
+use crate::domain::status::StatusCode;
 
 use metrics::{Counter, Gauge, Histogram, NoopRecorder, Recorder};
 
@@ -87,6 +88,8 @@ table! {
     offers: Counter = "truc_offers_total", "count", NONE;
     /// Settlements taken, by their outcome.
     settlements: Family<Counter, SettlementOutcome> = "truc_settlements_total", "count", NONE;
+    /// Business statuses recorded, by their code.
+    statuses: Family<Counter, StatusCode> = "truc_statuses_total", "count", NONE;
     /// Collectors connected.
     collectors: Gauge = "truc_collectors", "count", NONE;
     /// Collectors that let a lease end and have not settled since.
@@ -117,6 +120,8 @@ table! {
     bridge_deliveries: Counter = "truc_bridge_deliveries_total", "count", NONE;
     /// Messages with settlements that came through RabbitMQ.
     bridge_outcomes: Counter = "truc_bridge_outcomes_total", "count", NONE;
+    /// Messages with reports of business status that came through RabbitMQ.
+    bridge_reports: Counter = "truc_bridge_reports_total", "count", NONE;
     /// Receipts that the broker has confirmed for agencies attached by AMQP, repeats counted.
     bridge_receipts: Counter = "truc_bridge_receipts_total", "count", NONE;
     /// Deliveries an agency's queue gave back: rejected without an outcome, or handed out too often.

@@ -9,8 +9,13 @@ use crate::delivery::Dispatch;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::{Intake, Refused, accept_refused, fields, ledger_failed};
-use crate::ledger::{AcceptAnswers, Acceptance, Accepted, AcceptedDelivery, DeliveryRecord, Pending};
+use crate::intake::{
+    Intake, Judged, Refused, StatusFile, accept_refused, fields, ledger_failed, status_file,
+};
+use crate::ledger::{
+    self, AcceptAnswers, Accepted, AcceptedDelivery, DeliveryRecord, Pending, ReportAnswers, ReportRequest,
+    Reported,
+};
 use crate::metrics::SubmitResult;
 use crate::proto::{convert, v1};
 
@@ -27,15 +32,52 @@ pub struct Desk {
     in_flight_kib: Arc<Semaphore>,
 }
 
+/// What a submission came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A document was accepted.
+    Accepted(Accepted),
+    /// A status message was recorded.
+    Reported(Reported),
+}
+
+impl Taken {
+    /// Whether the same had been submitted before.
+    pub fn is_repeated(&self) -> bool {
+        match self {
+            Self::Accepted(accepted) => accepted.repeated,
+            Self::Reported(reported) => reported.repeated,
+        }
+    }
+
+    /// As the contract writes it.
+    pub fn acceptance(&self) -> v1::Acceptance {
+        match self {
+            Self::Accepted(accepted) => convert::acceptance(accepted),
+            Self::Reported(reported) => convert::reported(reported),
+        }
+    }
+}
+
 /// What became of one submission: the message id as it was written, and the answer.
-pub type Answer = (String, Result<Accepted, Refusal>);
+pub type Answer = (String, Result<Taken, Refusal>);
+
+/// What is known of one submission of a batch.
+enum Slot {
+    Answered(Box<Result<Taken, Refusal>>),
+    /// The ledger is asked to accept it.
+    Accepting,
+    /// The ledger is asked to record it.
+    Reporting,
+}
 
 /// What becomes of the submissions of one batch, in order.
 pub struct Batch {
     started: Instant,
-    // The message id as it was written, and the answer, unless the ledger was asked.
-    slots: Vec<(String, Option<Result<Accepted, Refusal>>)>,
-    answers: Option<Pending<AcceptAnswers>>,
+    // Each with the message id as it was written.
+    slots: Vec<(String, Slot)>,
+    accepting: Result<Option<Pending<AcceptAnswers>>, ledger::Error>,
+    reporting: Result<Option<Pending<ReportAnswers>>, ledger::Error>,
     // Given back when the batch is answered.
     _in_flight: Vec<OwnedSemaphorePermit>,
 }
@@ -55,7 +97,8 @@ impl Desk {
         let started = Instant::now();
         let mut slots = Vec::with_capacity(submissions.len());
         let mut in_flight = Vec::with_capacity(submissions.len());
-        let mut good = Vec::with_capacity(submissions.len());
+        let mut documents = Vec::with_capacity(submissions.len());
+        let mut reports = Vec::new();
         for (caller, submission) in submissions {
             let id = submission.as_ref().map(|s| s.message_id.clone()).unwrap_or_default();
             let judged = match self.room_for(submission.as_ref()) {
@@ -65,28 +108,44 @@ impl Desk {
                 }
                 Err(refusal) => Err(refusal.into()),
             };
-            let answer = match judged {
-                Ok(acceptance) => {
-                    good.push(acceptance);
-                    None
+            let slot = match judged {
+                Ok(Judged::Document(acceptance)) => {
+                    documents.push(acceptance);
+                    Slot::Accepting
                 }
-                Err(refused) => Some(self.accepted_before(refused).await),
+                Ok(Judged::Status(file)) => match self.find(*file).await {
+                    Ok(request) => {
+                        reports.push(request);
+                        Slot::Reporting
+                    }
+                    Err(refusal) => Slot::Answered(Box::new(Err(refusal))),
+                },
+                Err(refused) => {
+                    Slot::Answered(Box::new(self.accepted_before(refused).await.map(Taken::Accepted)))
+                }
             };
-            slots.push((id, answer));
+            slots.push((id, slot));
         }
-        let mut answers = None;
-        if !good.is_empty() {
-            match self.dispatch.ledger.accept(good).await {
-                Ok(pending) => answers = Some(pending),
-                Err(error) => {
-                    let refusal = ledger_failed(&error);
-                    slots.iter_mut().for_each(|(_, answer)| {
-                        answer.get_or_insert_with(|| Err(refusal.clone()));
-                    });
-                }
-            }
+        let ledger = &self.dispatch.ledger;
+        let accepting = match documents.is_empty() {
+            true => Ok(None),
+            false => ledger.accept(documents).await.map(Some),
+        };
+        let reporting = match reports.is_empty() {
+            true => Ok(None),
+            false => ledger.report(reports).await.map(Some),
+        };
+        Batch { started, slots, accepting, reporting, _in_flight: in_flight }
+    }
+
+    /// The report a status message makes, of the delivery it is about.
+    async fn find(&self, file: StatusFile) -> Result<ReportRequest, Refusal> {
+        let (sender, recipient) = file.between();
+        let found = self.dispatch.ledger.delivery_of(sender, &file.document_id, recipient).await;
+        match found.map_err(|error| ledger_failed(&error))? {
+            Some(delivery) => Ok(file.request(delivery, self.dispatch.clock.now())),
+            None => Err(status_file::document_unknown(&file)),
         }
-        Batch { started, slots, answers, _in_flight: in_flight }
     }
 
     /// Room in memory for a payload on its way to the disk.
@@ -102,11 +161,7 @@ impl Desk {
         })
     }
 
-    async fn judge(
-        &self,
-        caller: &OrganId,
-        submission: Option<v1::Submission>,
-    ) -> Result<Acceptance, Refused> {
+    async fn judge(&self, caller: &OrganId, submission: Option<v1::Submission>) -> Result<Judged, Refused> {
         let Some(submission) = submission else { return Err(fields::missing("submission").into()) };
         if payload_bytes(Some(&submission)) <= JUDGE_ASIDE_BYTES {
             return self.intake.judge(caller, submission);
@@ -150,25 +205,19 @@ impl Desk {
 
     /// What became of a batch, in order: the message id as it was written, and the answer.
     pub async fn answer(&self, batch: Batch) -> Vec<Answer> {
-        let answers = match batch.answers {
-            Some(pending) => pending.await,
-            None => Ok(Vec::new()),
-        };
-        let mut answers = answers.map(Vec::into_iter);
-        let results = batch
-            .slots
-            .into_iter()
-            .map(|(id, answered)| {
-                let result = answered.unwrap_or_else(|| match &mut answers {
-                    Ok(answers) => {
-                        let answer = answers.next().expect("the ledger answers every acceptance of a batch");
-                        answer.map_err(|refused| accept_refused(&refused))
-                    }
-                    Err(error) => Err(ledger_failed(error)),
-                });
-                (id, result)
-            })
-            .collect();
+        let mut accepted = answers(batch.accepting).await;
+        let mut reported = answers(batch.reporting).await;
+        let results = batch.slots.into_iter().map(|(id, slot)| {
+            let result = match slot {
+                Slot::Answered(result) => *result,
+                Slot::Accepting => {
+                    next(&mut accepted, |refused| accept_refused(&refused)).map(Taken::Accepted)
+                }
+                Slot::Reporting => next(&mut reported, status_file::refused).map(Taken::Reported),
+            };
+            (id, result)
+        });
+        let results = results.collect();
         self.dispatch.metrics.submit_seconds.record(batch.started.elapsed().as_secs_f64());
         results
     }
@@ -178,8 +227,12 @@ impl Desk {
         log(id, result);
         let metrics = &self.dispatch.metrics;
         let kind = match result {
-            Ok(accepted) if accepted.repeated => SubmitResult::Repeated,
-            Ok(_) => SubmitResult::Accepted,
+            Ok(taken) if taken.is_repeated() => SubmitResult::Repeated,
+            Ok(Taken::Accepted(_)) => SubmitResult::Accepted,
+            Ok(Taken::Reported(reported)) => {
+                self.dispatch.count_status(reported);
+                SubmitResult::Accepted
+            }
             Err(refusal) => {
                 metrics.refusals.of(refusal.reason()).increment(1);
                 SubmitResult::Refused
@@ -189,10 +242,41 @@ impl Desk {
     }
 }
 
+/// What the ledger says of what it was asked, in order.
+async fn answers<T>(
+    asked: Result<Option<Pending<Vec<T>>>, ledger::Error>,
+) -> Result<std::vec::IntoIter<T>, ledger::Error> {
+    match asked? {
+        Some(pending) => Ok(pending.await?.into_iter()),
+        None => Ok(Vec::new().into_iter()),
+    }
+}
+
+/// The next of these answers.
+fn next<T, E>(
+    answers: &mut Result<std::vec::IntoIter<Result<T, E>>, ledger::Error>,
+    refused: impl FnOnce(E) -> Refusal,
+) -> Result<T, Refusal> {
+    match answers {
+        Ok(answers) => {
+            let answer = answers.next().expect("the ledger answers all that a batch asks");
+            answer.map_err(refused)
+        }
+        Err(error) => Err(ledger_failed(error)),
+    }
+}
+
 /// Ids and what became of it; never what is in a document. An id that cannot be one is not repeated.
-fn log(id: &str, result: &Result<Accepted, Refusal>) {
+fn log(id: &str, result: &Result<Taken, Refusal>) {
     match result {
-        Ok(Accepted { receipt, deliveries, repeated }) => tracing::debug!(
+        Ok(Taken::Reported(Reported { receipt, repeated })) => tracing::debug!(
+            message_id = %receipt.message_id,
+            sender = %receipt.sender,
+            status = receipt.status.as_ref().map(|status| status.code.as_str()),
+            repeated,
+            "reported"
+        ),
+        Ok(Taken::Accepted(Accepted { receipt, deliveries, repeated })) => tracing::debug!(
             message_id = %receipt.message_id,
             sender = %receipt.sender,
             deliveries = deliveries.len(),
@@ -219,9 +303,13 @@ fn payload_bytes(submission: Option<&v1::Submission>) -> usize {
 /// An answer as the contract writes it where a status cannot stand.
 pub fn result((id, result): Answer) -> v1::SubmitResult {
     match result {
-        Ok(accepted) => v1::SubmitResult {
-            message_id: accepted.receipt.message_id.to_string(),
-            result: Some(v1::submit_result::Result::Acceptance(convert::acceptance(&accepted))),
+        Ok(taken) => v1::SubmitResult {
+            message_id: match &taken {
+                Taken::Accepted(accepted) => accepted.receipt.message_id.to_string(),
+                // Its receipt names the document it is about.
+                Taken::Reported(_) => id,
+            },
+            result: Some(v1::submit_result::Result::Acceptance(taken.acceptance())),
         },
         Err(refusal) => v1::SubmitResult {
             message_id: id,

@@ -21,6 +21,8 @@ impl Names {
     pub const SUBMIT: &'static str = "submit";
     /// The routing key of outcomes in [`Names::submissions`].
     pub const SETTLE: &'static str = "settle";
+    /// The routing key of reports of business status in [`Names::submissions`].
+    pub const STATUS: &'static str = "status";
 
     /// Names that begin like this; some 100 bytes have to be left for the rest of a name, which has at most 255.
     pub fn with_prefix(prefix: &str) -> Self {
@@ -39,6 +41,11 @@ impl Names {
     /// The queue of what agencies say of their deliveries.
     pub fn outcomes(&self) -> String {
         self.name("outcomes")
+    }
+
+    /// The queue of the business statuses agencies report.
+    pub fn reports(&self) -> String {
+        self.name("reports")
     }
 
     /// The exchange deliveries go through to their mailboxes.

@@ -119,7 +119,7 @@ impl Topology {
 
     /// The queues that are always there.
     pub fn queues(&self) -> Vec<Queue> {
-        vec![self.submissions(), self.outcomes(), self.dead(), self.parked()]
+        vec![self.submissions(), self.outcomes(), self.reports(), self.dead(), self.parked()]
     }
 
     /// What agencies submit.
@@ -132,6 +132,12 @@ impl Topology {
     pub fn outcomes(&self) -> Queue {
         let binding = (self.names.submissions(), Names::SETTLE.to_owned());
         self.filled_by_others(self.names.outcomes(), binding)
+    }
+
+    /// What business statuses agencies report.
+    pub fn reports(&self) -> Queue {
+        let binding = (self.names.submissions(), Names::STATUS.to_owned());
+        self.filled_by_others(self.names.reports(), binding)
     }
 
     /// What RabbitMQ gave up.

@@ -71,6 +71,22 @@ impl DocumentExchangeService for Exchange {
         self.answer(self.0.settle(caller, request.into_inner()).await)
     }
 
+    async fn report_status(
+        &self,
+        request: Request<v1::ReportStatusRequest>,
+    ) -> Result<Response<v1::ReportStatusResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.report_status(caller, request.into_inner()).await)
+    }
+
+    async fn get_status_file(
+        &self,
+        request: Request<v1::GetStatusFileRequest>,
+    ) -> Result<Response<v1::GetStatusFileResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.status_file(caller, request.into_inner()).await)
+    }
+
     async fn track(&self, request: Request<v1::TrackRequest>) -> Result<Response<v1::TrackResponse>, Status> {
         let caller = self.caller(&request)?;
         self.answer(self.0.track(caller, request.into_inner()).await)

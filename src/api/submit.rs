@@ -11,7 +11,7 @@ use super::Api;
 use super::streams::OpenStream;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
-use crate::proto::{convert, v1};
+use crate::proto::v1;
 use crate::submission::{self, Answer, Batch};
 
 /// Submissions of a stream handed over together.
@@ -33,7 +33,7 @@ impl Api {
         let batch = self.desk.hand_over([(caller, submission)].into_iter()).await;
         let mut results = self.answers(batch).await;
         let (_, result) = results.pop().expect("one submission has one result");
-        result.map(|accepted| convert::acceptance(&accepted))
+        result.map(|taken| taken.acceptance())
     }
 
     /// Many messages, one answer each, in order.

@@ -22,7 +22,16 @@ macro_rules! bodies {
     )*};
 }
 
-bodies!(SubmitRequest, SettleRequest, Delivery, Receipt, SubmitResult, SettleResponse);
+bodies!(
+    SubmitRequest,
+    SettleRequest,
+    ReportStatusRequest,
+    Delivery,
+    Receipt,
+    SubmitResult,
+    SettleResponse,
+    ReportStatusResponse
+);
 
 /// How a body is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +224,8 @@ mod tests {
         known::<v1::Receipt>();
         known::<v1::SubmitResult>();
         known::<v1::SettleResponse>();
+        known::<v1::ReportStatusRequest>();
+        known::<v1::ReportStatusResponse>();
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Reason;
 use crate::metrics::SubmitResult;
 use crate::proto::v1;
-use crate::submission::{self, Answer, Desk};
+use crate::submission::{self, Answer, Desk, Taken};
 
 /// Submissions handed over together.
 const BATCH_MAX: usize = 64;
@@ -78,15 +78,16 @@ impl Submissions {
     async fn answered(&self, submitted: Submitted, answer: Answer) {
         self.desk.told(&answer);
         let result = match &answer.1 {
-            Ok(accepted) if accepted.repeated => SubmitResult::Repeated,
+            Ok(taken) if taken.is_repeated() => SubmitResult::Repeated,
             Ok(_) => SubmitResult::Accepted,
             Err(_) => SubmitResult::Refused,
         };
         self.office.metrics.bridge_submissions.of(result).increment(1);
         let Submitted { letter, by, form, .. } = submitted;
-        match result {
-            SubmitResult::Accepted => letter.ack().await,
-            SubmitResult::Repeated | SubmitResult::Refused => {
+        match (result, &answer.1) {
+            (SubmitResult::Accepted, Ok(Taken::Accepted(_))) => letter.ack().await,
+            // The receipt of a status goes to the other side.
+            (SubmitResult::Accepted | SubmitResult::Repeated | SubmitResult::Refused, _) => {
                 self.office.answer(letter, by, form, &submission::result(answer)).await;
             }
         }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use super::times;
 use crate::domain::message::Hash;
-use crate::proto::v1;
+use crate::domain::status::StatusCode;
+use crate::proto::{convert, v1};
 
 /// A receipt.
 pub fn receipt(receipt: &v1::Receipt) -> Value {
@@ -27,7 +28,32 @@ pub fn receipt(receipt: &v1::Receipt) -> Value {
         "cause": enum_name(receipt.cause().as_str_name(), "DELIVERY_CAUSE_"),
         "reason": given(&receipt.reason),
         "retry_time": times::exact(receipt.retry_time.as_ref()),
+        "status": status(receipt.status()),
+        "status_time": times::exact(receipt.status_time.as_ref()),
+        "staff": receipt.staff.as_ref().map(|staff| json!({
+            "department": given(&staff.department),
+            "department_id": given(&staff.department_id),
+            "name": given(&staff.name),
+            "staff_id": given(&staff.staff_id),
+            "email": given(&staff.email),
+            "mobile": given(&staff.mobile),
+        })),
     })
+}
+
+/// What became of a report.
+pub fn report_result(result: &v1::ReportResult) -> Value {
+    json!({
+        "type": "report_result",
+        "delivery_id": result.delivery_id,
+        "receipt": result.receipt.as_ref().map(receipt),
+        "repeated_report": result.repeated_report,
+    })
+}
+
+/// The code of a business status, as the standard writes it; null while there is none.
+fn status(status: v1::BusinessStatus) -> Option<&'static str> {
+    convert::status_code_of(status).map(StatusCode::as_str)
 }
 
 /// An acceptance.
@@ -96,6 +122,7 @@ pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
         "state": enum_name(status.state().as_str_name(), "DELIVERY_STATE_"),
         "attempts": status.attempts,
         "due_time": times::exact(status.due_time.as_ref()),
+        "status": self::status(status.status()),
     })
 }
 
@@ -157,6 +184,6 @@ mod tests {
         assert_eq!(receipt["cause"], "lease_expired");
         assert_eq!(receipt["payload_sha256"], "ab".repeat(32));
         assert!(receipt["content_sha256"].is_null() && receipt["recipient"].is_null());
-        assert_eq!(receipt.as_object().unwrap().len(), 17);
+        assert_eq!(receipt.as_object().unwrap().len(), 20);
     }
 }

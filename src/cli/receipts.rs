@@ -12,7 +12,7 @@ use super::files;
 use super::out::{Form, Out};
 use super::signals::stop_asked;
 use super::tables::{self, Rows};
-use super::words::{self, Lang, Word};
+use super::words::{Lang, Word};
 use super::{block_on, json, times};
 use crate::client::{Agency, CallError};
 use crate::proto::v1;
@@ -38,6 +38,9 @@ pub struct Receipts {
     /// Go on showing receipts as they come, until interrupted
     #[arg(long)]
     follow: bool,
+    /// Write each business status as an edXML file into this folder, which is made if missing: NUMBER.edxml
+    #[arg(long, value_name = "DIR")]
+    status_files: Option<PathBuf>,
     /// The organ that sent the messages [default: the certificate's]
     #[arg(long, value_name = "ORGAN")]
     organ: Option<String>,
@@ -94,6 +97,9 @@ impl Receipts {
         let mut pages = agency.watch_receipts(request).await?;
         while let Some(page) = pages.next().await? {
             for receipt in &page.receipts {
+                if let Some(folder) = &self.status_files {
+                    self.write_status(agency, receipt, folder).await?;
+                }
                 show_one(receipt, rows, out)?;
             }
             // Kept after it is shown: shown twice is better than never.
@@ -105,6 +111,24 @@ impl Receipts {
         }
         // Receipts that are followed have no end.
         if self.follow { Err(CallError::stream_ended().into()) } else { Ok(()) }
+    }
+
+    async fn write_status(
+        &self,
+        agency: &Agency,
+        receipt: &v1::Receipt,
+        folder: &Path,
+    ) -> Result<(), Interrupted> {
+        if receipt.kind() != v1::ReceiptKind::Status {
+            return Ok(());
+        }
+        let number = receipt.sender_sequence;
+        let organ = self.organ.clone().unwrap_or_default();
+        let request = v1::GetStatusFileRequest { organ, sender_sequence: number };
+        let status = agency.status_file(request).await?;
+        let path = folder.join(format!("{number}.edxml"));
+        let written = fs::create_dir_all(folder).and_then(|()| files::replace(&path, &status.file));
+        Ok(written.map_err(|error| Exit::Failed(format!("{}: {error}", path.display())))?)
     }
 }
 
@@ -140,7 +164,7 @@ fn show_one(receipt: &v1::Receipt, rows: &mut Rows, out: &mut Out) -> Result<(),
         receipt.sender_sequence.to_string(),
         times::short(receipt.time.as_ref()),
         receipt.message_id.clone(),
-        words::kind(receipt.kind()).text(lang).to_owned(),
+        tables::event(lang, receipt),
         tables::organs(receipt),
         tables::asserter(lang, receipt),
         tables::reason(lang, receipt),

@@ -38,13 +38,21 @@ pub fn timeline(lang: Lang, receipts: &[v1::Receipt], delivery_id: &str) -> Tabl
         table.add_row([
             receipt.message_sequence.to_string(),
             times::short(receipt.time.as_ref()),
-            words::kind(receipt.kind()).text(lang).to_owned(),
+            event(lang, receipt),
             organs(receipt),
             asserter(lang, receipt),
             reason(lang, receipt),
         ]);
     }
     table
+}
+
+/// What happened: the rung, or the business status.
+pub fn event(lang: Lang, receipt: &v1::Receipt) -> String {
+    match receipt.kind() {
+        v1::ReceiptKind::Status => words::status_text(receipt.status(), lang),
+        kind => words::kind(kind).text(lang).to_owned(),
+    }
 }
 
 /// The organs a receipt is about.
@@ -80,8 +88,15 @@ pub fn reason(lang: Lang, receipt: &v1::Receipt) -> String {
 
 /// Where deliveries stand.
 pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
-    let heads =
-        [Word::Delivery, Word::Recipient, Word::AddressedTo, Word::State, Word::Attempts, Word::DueTime];
+    let heads = [
+        Word::Delivery,
+        Word::Recipient,
+        Word::AddressedTo,
+        Word::State,
+        Word::Attempts,
+        Word::DueTime,
+        Word::BusinessStatus,
+    ];
     let mut table = framed(lang, &heads);
     for status in statuses {
         table.add_row([
@@ -91,6 +106,7 @@ pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
             words::state(status.state()).text(lang).to_owned(),
             status.attempts.to_string(),
             times::short(status.due_time.as_ref()),
+            words::status_text(status.status(), lang),
         ]);
     }
     table

@@ -117,6 +117,19 @@ words! {
     Ambiguous = "đã đóng, nhiều cơ quan kế thừa", "closed, several took over";
     Closed = "đã đóng", "closed";
 
+    BusinessStatus = "Trạng thái xử lý", "Status";
+    Reported = "báo trạng thái", "status reported";
+    RepeatedReport = "đã báo trước đây; đây là biên nhận gốc", "reported before; this is the original receipt";
+    StatusArrived = "đã đến", "arrived";
+    StatusRefused = "từ chối tiếp nhận", "refused";
+    StatusAccepted = "đã tiếp nhận", "accepted and registered";
+    StatusAssigned = "phân công", "assigned";
+    StatusInProcess = "đang xử lý", "in process";
+    StatusDone = "hoàn thành", "done";
+    StatusRecallAsked = "lấy lại", "asked back";
+    StatusChangeAgreed = "đồng ý cập nhật/lấy lại", "agrees to the change";
+    StatusChangeRefused = "từ chối cập nhật/lấy lại", "refuses the change";
+
     Subjects = "Chủ thể", "Subject";
     Role = "Vai trò", "Role";
     Serial = "Số sê-ri", "Serial";
@@ -145,7 +158,25 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Expired => Word::Expired,
         v1::ReceiptKind::Cancelled => Word::Cancelled,
         v1::ReceiptKind::Dead => Word::Dead,
+        v1::ReceiptKind::Status => Word::Reported,
     }
+}
+
+/// A business status with its code, `03 đã tiếp nhận`; nothing where there is none.
+pub fn status_text(status: v1::BusinessStatus, lang: Lang) -> String {
+    let word = match status {
+        v1::BusinessStatus::Unspecified => return String::new(),
+        v1::BusinessStatus::Arrived => Word::StatusArrived,
+        v1::BusinessStatus::Refused => Word::StatusRefused,
+        v1::BusinessStatus::Accepted => Word::StatusAccepted,
+        v1::BusinessStatus::Assigned => Word::StatusAssigned,
+        v1::BusinessStatus::InProcess => Word::StatusInProcess,
+        v1::BusinessStatus::Done => Word::StatusDone,
+        v1::BusinessStatus::RecallAsked => Word::StatusRecallAsked,
+        v1::BusinessStatus::ChangeAgreed => Word::StatusChangeAgreed,
+        v1::BusinessStatus::ChangeRefused => Word::StatusChangeRefused,
+    };
+    format!("{:02} {}", i32::from(status), word.text(lang))
 }
 
 /// The word for a delivery's state.

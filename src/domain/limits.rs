@@ -39,6 +39,15 @@ pub const MEDIA_TYPE_CHARS_MAX: usize = 127;
 /// Longest reason a recipient gives, characters.
 pub const REASON_CHARS_MAX: usize = 1_000;
 
+/// Longest part of what a report says of the clerk who acted, characters.
+pub const STAFF_CHARS_MAX: usize = 1_000;
+/// Reports of one delivery after which no further stage of work is recorded, only its end.
+pub const STATUS_REPORTS_MAX: u32 = 200;
+/// Largest edXML status file, bytes; real ones have 2,000.
+pub const STATUS_FILE_BYTES_MAX: usize = 64 * 1024;
+/// Most status reports in one message.
+pub const REPORTS_MAX: usize = 1_000;
+
 /// Most unsettled deliveries of one collector.
 pub const WINDOW_MAX: u32 = 1_000;
 /// Unsettled deliveries of a collector that names no window.

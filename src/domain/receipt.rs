@@ -3,6 +3,7 @@
 use super::delivery::DeliveryId;
 use super::message::{Hash, MessageId};
 use super::organ_id::OrganId;
+use super::status::{Report, Status};
 use super::time::Timestamp;
 
 /// The rung of a message's life a receipt is about.
@@ -26,11 +27,13 @@ pub enum ReceiptKind {
     Cancelled,
     /// Cannot go on by itself.
     Dead,
+    /// A business status was reported of the delivery.
+    Status,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -40,6 +43,7 @@ impl ReceiptKind {
         Self::Expired,
         Self::Cancelled,
         Self::Dead,
+        Self::Status,
     ];
 
     /// The name used in metrics and logs.
@@ -54,6 +58,7 @@ impl ReceiptKind {
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
+            Self::Status => "status",
         }
     }
 }
@@ -109,10 +114,20 @@ pub struct Receipt {
     pub delivery: Option<ReceiptDelivery>,
     /// Why, for deferred and dead.
     pub cause: Option<Cause>,
-    /// Words for people: the recipient's reason, the legal basis of a redirection.
+    /// Words for people: the recipient's reason, the legal basis of a redirection, why a status came about.
     pub reason: String,
     /// For deferred: when it is offered again at the earliest.
     pub retry_time: Option<Timestamp>,
+    /// For status: what was reported, beside the reason.
+    pub status: Option<Box<Status>>,
+}
+
+impl Receipt {
+    /// The report it records; none where it is about something else.
+    pub fn report(&self) -> Option<Report> {
+        let status = self.status.as_deref()?.clone();
+        Some(Report { status, reason: self.reason.clone() })
+    }
 }
 
 /// The delivery a receipt is about.

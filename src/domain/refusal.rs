@@ -36,8 +36,6 @@ pub enum Class {
     Aborted,
     /// RESOURCE_EXHAUSTED
     Exhausted,
-    /// UNIMPLEMENTED
-    Unsupported,
     /// UNAVAILABLE
     Unavailable,
     /// INTERNAL
@@ -87,7 +85,6 @@ reasons! {
     FieldTooLong = "FIELD_TOO_LONG", Invalid, Caller;
     InvalidOrganId = "INVALID_ORGAN_ID", Invalid, Caller;
     MalformedEdxml = "MALFORMED_EDXML", Invalid, Caller;
-    UnsupportedMessageKind = "UNSUPPORTED_MESSAGE_KIND", Unsupported, Caller;
     StateSecret = "STATE_SECRET", Precondition, Caller;
     UnknownRecipient = "UNKNOWN_RECIPIENT", NotFound, Caller;
     DuplicateRecipient = "DUPLICATE_RECIPIENT", Invalid, Caller;
@@ -104,6 +101,10 @@ reasons! {
     AlreadySettled = "ALREADY_SETTLED", Precondition, Caller;
     ProtocolViolation = "PROTOCOL_VIOLATION", Invalid, Caller;
     TooManyStreams = "TOO_MANY_STREAMS", Exhausted, Caller;
+    StatusNotPossible = "STATUS_NOT_POSSIBLE", Precondition, Caller;
+    StatusOfOtherParty = "STATUS_OF_OTHER_PARTY", Denied, Caller;
+    DeliveryNotHandedOver = "DELIVERY_NOT_HANDED_OVER", Precondition, Caller;
+    NoOpenRequest = "NO_OPEN_REQUEST", Precondition, Caller;
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;
@@ -238,7 +239,6 @@ mod tests {
             Class::Precondition => "FAILED_PRECONDITION",
             Class::Aborted => "ABORTED",
             Class::Exhausted => "RESOURCE_EXHAUSTED",
-            Class::Unsupported => "UNIMPLEMENTED",
             Class::Unavailable => "UNAVAILABLE",
             Class::Internal => "INTERNAL",
         }

@@ -6,7 +6,7 @@ use super::fields::Fields;
 use super::limits::TEXT_CHARS_MAX;
 use super::refusals::missing;
 use crate::domain::limits::{DOCUMENT_ID_CHARS_MAX, EMAIL_CHARS_MAX, ORGAN_NAME_CHARS_MAX};
-use crate::domain::limits::{SUBJECT_CHARS_MAX, TELEPHONE_CHARS_MAX};
+use crate::domain::limits::{STAFF_CHARS_MAX, SUBJECT_CHARS_MAX, TELEPHONE_CHARS_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
 
@@ -99,12 +99,12 @@ pub struct Staff {
 impl Staff {
     pub(super) fn read(fields: &Fields<'_>) -> Result<Self, Refusal> {
         Ok(Self {
-            department: fields.text("Department", TEXT_CHARS_MAX)?,
-            department_id: fields.text("DepartmentId", TEXT_CHARS_MAX)?,
-            name: fields.text("Staff", TEXT_CHARS_MAX)?,
-            id: fields.text("StaffId", TEXT_CHARS_MAX)?,
+            department: fields.text("Department", STAFF_CHARS_MAX)?,
+            department_id: fields.text("DepartmentId", STAFF_CHARS_MAX)?,
+            name: fields.text("Staff", STAFF_CHARS_MAX)?,
+            id: fields.text("StaffId", STAFF_CHARS_MAX)?,
             email: fields.text("Email", EMAIL_CHARS_MAX)?,
-            mobile: fields.text("Mobile", TEXT_CHARS_MAX)?,
+            mobile: fields.text("Mobile", STAFF_CHARS_MAX)?,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A status message: what a recipient, or the sender who recalls, says of a document.
 
+mod write;
+
 use time::OffsetDateTime;
 
 use super::fields::Fields;
@@ -8,6 +10,8 @@ use super::refusals::{invalid, missing};
 use crate::domain::limits::REASON_CHARS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
+use crate::domain::status::{self, Report, StatusCode};
+use crate::domain::time::Timestamp;
 
 /// A status message. It has no recipients of its own; it goes to [`Status::recipient`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +34,49 @@ impl Status {
     /// The organ it goes to: the one that sent the document.
     pub fn recipient(&self) -> &OrganId {
         self.response_for.organ.as_ref().expect("a status without ResponseFor.OrganId is refused when read")
+    }
+
+    /// What it reports, in the words of the domain.
+    pub fn report(&self) -> Report {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let staff = self.staff.as_ref().map(|staff| status::Staff {
+            department: text(&staff.department),
+            department_id: text(&staff.department_id),
+            name: text(&staff.name),
+            id: text(&staff.id),
+            email: text(&staff.email),
+            mobile: text(&staff.mobile),
+        });
+        let micros = |time: OffsetDateTime| i64::try_from(time.unix_timestamp_nanos() / 1_000).ok();
+        let status = status::Status {
+            code: self.code,
+            stated_at: self.time.and_then(micros).map(Timestamp::from_micros),
+            staff: staff.unwrap_or_default(),
+        };
+        Report { status, reason: text(&self.description) }
+    }
+
+    /// A status message for what was reported otherwise.
+    pub fn of_report(report: &Report, from: Party, response_for: ResponseFor, at: Timestamp) -> Self {
+        let text = |text: &String| Some(text.clone()).filter(|text| !text.trim().is_empty());
+        let clerk = &report.status.staff;
+        let staff = Staff {
+            department: text(&clerk.department),
+            department_id: text(&clerk.department_id),
+            name: text(&clerk.name),
+            id: text(&clerk.id),
+            email: text(&clerk.email),
+            mobile: text(&clerk.mobile),
+        };
+        let time = report.status.stated_at.unwrap_or(at);
+        Self {
+            from,
+            response_for,
+            staff: (staff != Staff::default()).then_some(staff),
+            code: report.status.code,
+            description: text(&report.reason),
+            time: OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.as_micros()) * 1_000).ok(),
+        }
     }
 
     pub(super) fn read(message: &Fields<'_>) -> Result<Self, Refusal> {
@@ -55,8 +102,8 @@ impl Status {
         let code = message.code("StatusCode", StatusCode::from_number, hint)?;
         let code = code.ok_or_else(|| missing(&message.path_of("StatusCode")))?;
         let description = message.public_text("Description", REASON_CHARS_MAX)?;
-        if code == StatusCode::Refused && description.is_none() {
-            return Err(missing(&message.path_of("Description")).hint("a refusal needs its reason"));
+        if code.needs_reason() && description.is_none() {
+            return Err(missing(&message.path_of("Description")).hint("this status needs its reason"));
         }
         Ok(Self {
             from,
@@ -65,47 +112,6 @@ impl Status {
             code,
             description,
             time: message.moment("Timestamp")?,
-        })
-    }
-}
-
-/// The business statuses of the standard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StatusCode {
-    /// 01, đã đến: reached the system, no clerk has acted.
-    Arrived,
-    /// 02, từ chối tiếp nhận: refused, with a reason.
-    Refused,
-    /// 03, đã tiếp nhận: accepted and registered.
-    Accepted,
-    /// 04, phân công: assigned.
-    Assigned,
-    /// 05, đang xử lý: in process.
-    InProcess,
-    /// 06, hoàn thành: done.
-    Done,
-    /// 13, lấy lại: the sender asks for the document back.
-    RecallAsked,
-    /// 15, đồng ý cập nhật/lấy lại: agrees to an update or recall.
-    ChangeAgreed,
-    /// 16, từ chối cập nhật/lấy lại: refuses an update or recall.
-    ChangeRefused,
-}
-
-impl StatusCode {
-    /// By its number, 3 for `03`.
-    pub fn from_number(number: u8) -> Option<Self> {
-        Some(match number {
-            1 => Self::Arrived,
-            2 => Self::Refused,
-            3 => Self::Accepted,
-            4 => Self::Assigned,
-            5 => Self::InProcess,
-            6 => Self::Done,
-            13 => Self::RecallAsked,
-            15 => Self::ChangeAgreed,
-            16 => Self::ChangeRefused,
-            _ => return None,
         })
     }
 }

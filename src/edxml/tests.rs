@@ -7,6 +7,7 @@ mod robustness;
 
 use super::*;
 use crate::domain::refusal::Reason;
+use crate::domain::status::StatusCode;
 
 const NEW: &str = include_str!("../../tests/fixtures/edxml/new.edxml");
 const UPDATE: &str = include_str!("../../tests/fixtures/edxml/update.edxml");

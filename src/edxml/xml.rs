@@ -6,6 +6,7 @@ mod checks;
 
 use std::borrow::Cow;
 
+pub(super) use self::characters::is_allowed;
 use super::refusals::malformed;
 use crate::domain::refusal::Refusal;
 

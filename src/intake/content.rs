@@ -5,7 +5,8 @@ use bytes::Bytes;
 use super::fields;
 use crate::domain::limits::{
     CODE_NOTATION_CHARS_MAX, CODE_NUMBER_CHARS_MAX, DOCUMENT_ID_CHARS_MAX, MEDIA_TYPE_CHARS_MAX,
-    PLACE_CHARS_MAX, RECIPIENTS_MAX, SIGNER_CHARS_MAX, SUBJECT_CHARS_MAX, TYPE_NAME_CHARS_MAX,
+    PLACE_CHARS_MAX, RECIPIENTS_MAX, SIGNER_CHARS_MAX, STATUS_FILE_BYTES_MAX, SUBJECT_CHARS_MAX,
+    TYPE_NAME_CHARS_MAX,
 };
 use crate::domain::message::{Hash, Urgency};
 use crate::domain::organ_id::OrganId;
@@ -13,8 +14,17 @@ use crate::domain::refusal::{Reason, Refusal};
 use crate::edxml::{self, Edxml};
 use crate::proto::{convert, v1};
 
-const FILE: &str = "submission.edxml.file";
+/// Where a file stands in a submission.
+pub(super) const FILE: &str = "submission.edxml.file";
 const HEADER: &str = "submission.document.header";
+
+/// What a submission holds.
+pub enum Found {
+    /// A document.
+    Document(Box<Content>),
+    /// A status message, and the file it is.
+    Status(Box<edxml::Status>, Bytes),
+}
 
 /// The content of a submission, its own fields checked.
 #[derive(Debug)]
@@ -36,38 +46,35 @@ pub struct Content {
 
 impl Content {
     /// Reads the content of a submission.
-    pub fn read(submission: &v1::Submission, payload_bytes_max: usize) -> Result<Self, Refusal> {
+    pub fn read(submission: &v1::Submission, payload_bytes_max: usize) -> Result<Found, Refusal> {
         match &submission.content {
             Some(v1::submission::Content::Edxml(edxml)) => {
                 check_size(&edxml.file, payload_bytes_max, FILE)?;
-                Self::of_edxml(&edxml.file)
+                match edxml::read(&edxml.file).map_err(|refusal| refusal.under(FILE))? {
+                    Edxml::Document(document) => {
+                        Ok(Found::Document(Box::new(Self::of_edxml(&document, &edxml.file))))
+                    }
+                    Edxml::Status(status) => {
+                        check_size(&edxml.file, STATUS_FILE_BYTES_MAX, FILE)?;
+                        Ok(Found::Status(status, edxml.file.clone()))
+                    }
+                }
             }
             Some(v1::submission::Content::Document(document)) => {
                 check_size(&document.payload, payload_bytes_max, "submission.document.payload")?;
-                Self::of_document(document)
+                Self::of_document(document).map(|content| Found::Document(Box::new(content)))
             }
             None => Err(fields::missing("submission.content")
                 .hint("give edxml or document; a newer kind of content needs a newer gateway")),
         }
     }
 
-    fn of_edxml(file: &Bytes) -> Result<Self, Refusal> {
-        let document = match edxml::read(file).map_err(|refusal| refusal.under(FILE))? {
-            Edxml::Document(document) => document,
-            Edxml::Status(_) => {
-                return Err(Refusal::new(
-                    Reason::UnsupportedMessageKind,
-                    "the file is a status message; this gateway takes documents",
-                )
-                .field(FILE)
-                .hint("submit documents (văn bản) for now"));
-            }
-        };
+    fn of_edxml(document: &edxml::Document, file: &Bytes) -> Self {
         let urgency = document.other.urgency;
         let recipients: Vec<OrganId> = document.to.iter().map(|party| party.organ.clone()).collect();
-        Ok(Self {
+        Self {
             sender: Some(document.from.organ.clone()),
-            header: header_of(&document, &recipients),
+            header: header_of(document, &recipients),
             recipients,
             recipients_path: |place| format!("{FILE}.MessageHeader.To[{}].OrganId", place + 1),
             format: v1::PayloadFormat::Edxml,
@@ -75,7 +82,7 @@ impl Content {
             payload_hash: Hash::of(file),
             payload: file.clone(),
             urgency,
-        })
+        }
     }
 
     fn of_document(document: &v1::OpaqueDocument) -> Result<Self, Refusal> {

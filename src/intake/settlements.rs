@@ -47,7 +47,8 @@ fn read_one(written: v1::Settlement) -> Result<Settlement, Refusal> {
     Ok(Settlement { delivery, lease, outcome })
 }
 
-fn parsed<T>(text: &str, parse: fn(&str) -> Option<T>, path: &str) -> Result<T, Refusal> {
+/// An id the gateway gave.
+pub(super) fn parsed<T>(text: &str, parse: fn(&str) -> Option<T>, path: &str) -> Result<T, Refusal> {
     if text.is_empty() {
         return Err(fields::missing(path));
     }

@@ -3,6 +3,7 @@
 use crate::domain::delivery::{Hold, State};
 use crate::domain::message::Lane;
 use crate::domain::receipt::{Cause, ReceiptKind};
+use crate::domain::status::StatusCode;
 
 /// A value of a closed set, as its column holds it.
 pub(super) trait Coded: Copy {
@@ -37,11 +38,15 @@ codes! {
     Hold { Stream = 0, Fetch = 1, Queue = 2, }
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
-        Cancelled = 8, Dead = 9,
+        Cancelled = 8, Dead = 9, Status = 10,
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
         QueueRefused = 6,
+    }
+    StatusCode {
+        Arrived = 1, Refused = 2, Accepted = 3, Assigned = 4, InProcess = 5, Done = 6, RecallAsked = 13,
+        ChangeAgreed = 15, ChangeRefused = 16,
     }
 }
 

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::codes::bounded;
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -41,6 +42,7 @@ mod put;
 mod read;
 mod readers;
 mod receipts;
+mod report;
 mod schema;
 mod server;
 mod sheet;
@@ -173,6 +175,10 @@ impl Ledger for PostgresLedger {
         Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
     }
 
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
+    }
+
     fn ready<'a>(
         &'a self,
         organ: &'a OrganId,
@@ -226,6 +232,27 @@ impl Ledger for PostgresLedger {
                 Box::pin(receipts::of_sender(db, names, sender.clone(), after, limit))
             }),
         )
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
+        let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
+        Box::pin(self.readers.read(move |db, _| {
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone()))
+        }))
+    }
+
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::file(db, sender.clone(), sender_sequence))))
     }
 
     fn sent<'a>(

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -30,6 +31,7 @@ mod organs;
 mod outbox;
 mod readers;
 mod receipts;
+mod report;
 mod schema;
 mod step;
 mod writer;
@@ -175,6 +177,10 @@ impl Ledger for SqliteLedger {
         Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
     }
 
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
+    }
+
     fn ready<'a>(
         &'a self,
         organ: &'a OrganId,
@@ -219,6 +225,25 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, names| receipts::of_sender(db, names, &sender, after, limit)))
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
+        let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
+        Box::pin(self.readers.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient)))
+    }
+
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, _| report::file(db, &sender, sender_sequence)))
     }
 
     fn sent<'a>(

@@ -2,6 +2,7 @@
 
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
+use crate::domain::status::StatusCode;
 
 use super::handles::Label;
 
@@ -126,6 +127,19 @@ impl StallReason {
             Self::NotHandedOver => "the broker does not hand over what is ready",
             Self::AgencyStill => "the agency neither takes nor settles anything",
         }
+    }
+}
+
+impl Label for StatusCode {
+    const KEY: &'static str = "status";
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn index(self) -> usize {
+        self as usize
+    }
+
+    fn as_str(self) -> &'static str {
+        Self::as_str(self)
     }
 }
 

@@ -11,8 +11,9 @@ use crate::domain::delivery::{Lease, State};
 use crate::domain::message::Urgency;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
+use crate::domain::status::{Staff, StatusCode};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, DeliveryRecord, Message, Stepped};
+use crate::ledger::{Accepted, DeliveryRecord, Message, Reported, Stepped};
 
 /// The domain of [`tonic_types::ErrorInfo`] in every error.
 pub const ERROR_DOMAIN: &str = "truc";
@@ -31,7 +32,6 @@ pub fn status(refusal: &Refusal) -> Status {
         Class::Precondition => Code::FailedPrecondition,
         Class::Aborted => Code::Aborted,
         Class::Exhausted => Code::ResourceExhausted,
-        Class::Unsupported => Code::Unimplemented,
         Class::Unavailable => Code::Unavailable,
         Class::Internal => Code::Internal,
     };
@@ -142,6 +142,7 @@ fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
         ReceiptKind::Expired => v1::ReceiptKind::Expired,
         ReceiptKind::Cancelled => v1::ReceiptKind::Cancelled,
         ReceiptKind::Dead => v1::ReceiptKind::Dead,
+        ReceiptKind::Status => v1::ReceiptKind::Status,
     }
 }
 
@@ -154,6 +155,37 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
     }
+}
+
+/// A business status.
+pub fn status_code(code: StatusCode) -> v1::BusinessStatus {
+    match code {
+        StatusCode::Arrived => v1::BusinessStatus::Arrived,
+        StatusCode::Refused => v1::BusinessStatus::Refused,
+        StatusCode::Accepted => v1::BusinessStatus::Accepted,
+        StatusCode::Assigned => v1::BusinessStatus::Assigned,
+        StatusCode::InProcess => v1::BusinessStatus::InProcess,
+        StatusCode::Done => v1::BusinessStatus::Done,
+        StatusCode::RecallAsked => v1::BusinessStatus::RecallAsked,
+        StatusCode::ChangeAgreed => v1::BusinessStatus::ChangeAgreed,
+        StatusCode::ChangeRefused => v1::BusinessStatus::ChangeRefused,
+    }
+}
+
+/// A business status given by a caller; none where it is unspecified.
+pub fn status_code_of(status: v1::BusinessStatus) -> Option<StatusCode> {
+    u8::try_from(i32::from(status)).ok().and_then(StatusCode::from_number)
+}
+
+fn staff(staff: &Staff) -> Option<v1::Staff> {
+    (*staff != Staff::default()).then(|| v1::Staff {
+        department: staff.department.clone(),
+        department_id: staff.department_id.clone(),
+        name: staff.name.clone(),
+        staff_id: staff.id.clone(),
+        email: staff.email.clone(),
+        mobile: staff.mobile.clone(),
+    })
 }
 
 /// A receipt.
@@ -179,6 +211,13 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         cause: receipt.cause.map_or(v1::DeliveryCause::Unspecified, cause).into(),
         reason: receipt.reason.clone(),
         retry_time: receipt.retry_time.map(timestamp),
+        status: receipt
+            .status
+            .as_ref()
+            .map_or(v1::BusinessStatus::Unspecified, |s| status_code(s.code))
+            .into(),
+        status_time: receipt.status.as_ref().and_then(|status| status.stated_at).map(timestamp),
+        staff: receipt.status.as_ref().and_then(|status| staff(&status.staff)),
     }
 }
 
@@ -196,6 +235,20 @@ pub fn acceptance(accepted: &Accepted) -> v1::Acceptance {
             })
             .collect(),
         repeated_submission: accepted.repeated,
+    }
+}
+
+/// The acceptance of a report that came as a file.
+pub fn reported(reported: &Reported) -> v1::Acceptance {
+    let delivery = reported.receipt.delivery.iter().map(|d| v1::AcceptedDelivery {
+        delivery_id: d.id.to_string(),
+        recipient: d.recipient.to_string(),
+        addressed_to: optional(d.addressed_to.as_ref()),
+    });
+    v1::Acceptance {
+        receipt: Some(receipt(&reported.receipt)),
+        deliveries: delivery.collect(),
+        repeated_submission: reported.repeated,
     }
 }
 
@@ -253,6 +306,7 @@ pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
         state: state(record.progress.state).into(),
         attempts: record.progress.attempt,
         due_time: record.progress.due_at.map(timestamp),
+        status: record.status.map_or(v1::BusinessStatus::Unspecified, status_code).into(),
     }
 }
 

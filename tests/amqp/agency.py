@@ -81,6 +81,9 @@ class Agency:
     def settle(self, *settlements):
         return self.publish("settle", "truc.v1.SettleRequest", {"settlements": list(settlements)})
 
+    def report(self, *reports):
+        return self.publish("status", "truc.v1.ReportStatusRequest", {"reports": list(reports)})
+
     def take(self, queue, seconds=30):
         """The next message of a queue, acknowledged: its properties, and what it says."""
         deadline = time.monotonic() + seconds
@@ -129,11 +132,21 @@ def settlement(delivery, **outcome):
     return {"deliveryId": delivery["deliveryId"], "lease": delivery["lease"], **outcome}
 
 
+def done(args):
+    """An edXML status message: the recipient has done with m1."""
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<edXML xmlns="http://www.mic.gov.vn/TBT/QCVN_102_2016"><edXMLEnvelope><edXMLHeader><MessageHeader>
+<From><OrganId>{args.recipient}</OrganId><OrganName>Cơ quan thử</OrganName></From>
+<ResponseFor><OrganId>{args.sender}</OrganId><Code>7816/VPCP-TTĐT</Code><DocumentId>{args.sender},7816</DocumentId></ResponseFor>
+<StatusCode>06</StatusCode></MessageHeader></edXMLHeader></edXMLEnvelope></edXML>"""
+
+
 class Receipts:
     """A sender's receipts as they come: in order, known by their numbers, repeats passed over."""
 
     def __init__(self, agency):
         self.agency, self.last, self.kinds, self.answers = agency, 0, {}, []
+        self.values, self.statuses = {}, {}
 
     def read(self):
         properties, value = self.agency.told()
@@ -149,6 +162,10 @@ class Receipts:
         self.last = number
         kind = value["kind"].removeprefix("RECEIPT_KIND_").lower()
         print(kind, value.get("cause", ""), value["time"], file=sys.stderr)
+        if kind == "status":
+            self.statuses[value["messageId"]] = self.statuses.get(value["messageId"], 0) + 1
+            kind = f"status {self.statuses[value['messageId']]}"
+        self.values[value["messageId"]] = value
         self.kinds.setdefault(value["messageId"], []).append(kind)
 
     def until(self, message_id, kind):
@@ -167,7 +184,9 @@ def conversation(args):
     payload = bytes(range(256)) * 8
 
     # Three documents: taken over, refused, put off and then taken over.
-    sender.submit(document("m1", args.recipient, payload))
+    first = document("m1", args.recipient, payload)
+    first["document"]["header"]["documentId"] = f"{args.sender},7816"
+    sender.submit(first)
     one = recipient.delivery()
     expect(base64.b64decode(one["payload"]), payload)
     expect((one["envelope"]["messageId"], one["envelope"]["sender"]), ("m1", args.sender))
@@ -189,7 +208,7 @@ def conversation(args):
     expect(receipts.kinds["m3"], ["accepted", "offered", "deferred", "offered", "delivered"])
 
     # The same again gets the first receipt again; what is refused says why.
-    known = sender.submit(document("m1", args.recipient, payload))
+    known = sender.submit(first)
     properties, answer = receipts.answer()
     expect((properties.type, properties.correlation_id), ("truc.v1.SubmitResult", known))
     expect((answer["messageId"], answer["acceptance"]["repeatedSubmission"]), ("m1", True))
@@ -216,6 +235,36 @@ def conversation(args):
         expect((properties.type, properties.correlation_id), ("truc.v1.SettleResponse", known))
         [result] = answer["results"]
         expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+    # Business statuses come to the sender as receipts; the recipient hears only of what is not taken.
+    def status(code, **more):
+        return {"deliveryId": one["deliveryId"], "status": "BUSINESS_STATUS_" + code, **more}
+
+    staff = {"department": "Văn thư", "name": "Trần Thị Mẫu"}
+    recipient.report(status("ARRIVED"), status("ACCEPTED", reason="đã vào sổ", staff=staff))
+    receipts.until("m1", "status 2")
+    expect(receipts.kinds["m1"][3:], ["status 1", "status 2"])
+    expect(receipts.values["m1"]["status"], "BUSINESS_STATUS_ACCEPTED")
+    expect((receipts.values["m1"]["reason"], receipts.values["m1"]["staff"]), ("đã vào sổ", staff))
+    mistaken = [
+        (status("REFUSED", reason="đổi ý"), "STATUS_NOT_POSSIBLE"),
+        (status("CHANGE_AGREED"), "NO_OPEN_REQUEST"),
+        ({"deliveryId": "d999999", "status": "BUSINESS_STATUS_DONE"}, "DELIVERY_NOT_FOUND"),
+    ]
+    for mistake, reason in mistaken:
+        known = recipient.report(mistake, status("ARRIVED"))
+        properties, answer = recipient.told()
+        expect((properties.type, properties.correlation_id), ("truc.v1.ReportStatusResponse", known))
+        [result] = answer["results"]
+        expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+    # A status message in edXML is the same report; its receipt is the other side's, so it is answered at once.
+    known = recipient.submit({"edxml": {"file": base64.b64encode(done(args).encode()).decode()}})
+    properties, answer = recipient.told()
+    expect((properties.type, properties.correlation_id), ("truc.v1.SubmitResult", known))
+    expect(answer["acceptance"]["receipt"]["status"], "BUSINESS_STATUS_DONE")
+    receipts.until("m1", "status 3")
+    expect(receipts.values["m1"]["senderSequence"], answer["acceptance"]["receipt"]["senderSequence"])
 
     # Rejected at the broker without a word: offered again.
     sender.submit(document("m6", args.recipient, b"6"))

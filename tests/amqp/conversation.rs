@@ -18,7 +18,7 @@ async fn conversation(form: &str, link: &str, vhost: &str, organs: [&str; 2]) {
     let forwarded = total("truc_bridge_receipts_total").await;
     assert!(forwarded >= told[0]["receipts"].as_f64().unwrap());
     assert_eq!(total("truc_bridge_dead_lettered_total").await, 1.0);
-    assert_eq!(total("truc_bridge_submissions_total{result=\"accepted\"}").await, 4.0);
+    assert_eq!(total("truc_bridge_submissions_total{result=\"accepted\"}").await, 5.0);
     assert_eq!(total("truc_bridge_submissions_total{result=\"repeated\"}").await, 1.0);
     assert_eq!(total("truc_bridge_submissions_total{result=\"refused\"}").await, 3.0);
     assert_eq!(total("truc_deliveries_open{state=\"in_flight\"}").await, 0.0);

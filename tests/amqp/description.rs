@@ -39,7 +39,8 @@ fn the_description_for_tools_agrees_with_the_program() {
     let channel = |name: &str| &document["channels"][name];
     assert_eq!(channel("submissions")["address"], Names::SUBMIT);
     assert_eq!(channel("outcomes")["address"], Names::SETTLE);
-    for name in ["submissions", "outcomes"] {
+    assert_eq!(channel("reports")["address"], Names::STATUS);
+    for name in ["submissions", "outcomes", "reports"] {
         let exchange = &channel(name)["bindings"]["amqp"]["exchange"];
         assert_eq!(
             (exchange["name"].as_str(), exchange["type"].as_str()),
@@ -61,6 +62,8 @@ fn the_description_for_tools_agrees_with_the_program() {
         v1::Receipt::NAME,
         v1::SubmitResult::NAME,
         v1::SettleResponse::NAME,
+        v1::ReportStatusRequest::NAME,
+        v1::ReportStatusResponse::NAME,
     ];
     let messages = &document["components"]["messages"];
     for (name, message) in messages.as_object().unwrap() {

@@ -52,6 +52,42 @@ async fn a_file_goes_there_and_its_receipts_come_back() {
 }
 
 #[tokio::test]
+async fn a_status_is_reported_and_seen() {
+    let gateway = Gateway::start().await;
+    std::fs::write(gateway.path("a.txt"), "xin chào").unwrap();
+    gateway.run("send a.txt --profile G22 --to H49 --subject S --id m-1").await.ended(0);
+    let delivery = gateway.run("collect --profile H49 --max 1 --json").await.ended(0).object();
+    let id = delivery["delivery_id"].as_str().unwrap();
+    let refused = gateway.run(&format!("status {id} 06 --profile H49")).await.ended(1);
+    assert!(
+        refused.err.contains("STATUS_NOT_POSSIBLE") && refused.err.contains("01, 02, 03"),
+        "{}",
+        refused.err
+    );
+    let report = format!("status {id} 03 --profile H49 --json --staff Mẫu --time 2026-01-31T09:30:00+07:00");
+    let reported = gateway.run(&report).await.ended(0).object();
+    assert_eq!((&reported["type"], &reported["repeated_report"]), (&"report_result".into(), &false.into()));
+    let receipt = &reported["receipt"];
+    assert_eq!((&receipt["kind"], &receipt["status"]), (&"status".into(), &"03".into()));
+    assert_eq!((&receipt["staff"]["name"], &receipt["asserted_by"]), (&"Mẫu".into(), &"H49".into()));
+    assert_eq!(receipt["status_time"], "2026-01-31T09:30:00+07:00");
+    assert_eq!(gateway.run(&report).await.ended(0).object()["repeated_report"], true);
+    let story = gateway.run("track m-1 --profile G22 --json").await.ended(0).object();
+    assert_eq!(
+        (&story["deliveries"][0]["state"], &story["deliveries"][0]["status"]),
+        (&"delivered".into(), &"03".into())
+    );
+    let shown = gateway.run("track m-1 --profile G22 --lang vi").await.ended(0).out;
+    assert!(shown.contains("03 đã tiếp nhận"), "{shown}");
+    gateway.run("receipts --profile G22 --status-files statuses").await.ended(0);
+    let file = std::fs::read_to_string(gateway.path("statuses/4.edxml")).unwrap();
+    assert!(file.contains("<edXML:StatusCode>03</edXML:StatusCode>"), "{file}");
+    gateway.run(&format!("status {id} 07 --profile H49")).await.ended(64);
+    let done = gateway.run(&format!("status {id} 06 --profile H49 --lang en")).await.ended(0).out;
+    assert!(done.contains("06 done"), "{done}");
+}
+
+#[tokio::test]
 async fn waiting_ends_with_the_last_delivery() {
     let gateway = Gateway::start().await;
     std::fs::write(gateway.path("a.txt"), "xin chào").unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 24] = [
+const COMMANDS: [&str; 25] = [
     "",
     "sandbox",
     "serve",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 24] = [
     "pki show",
     "send",
     "collect",
+    "status",
     "track",
     "receipts",
     "organs",

@@ -7,8 +7,8 @@ use std::time::Duration;
 use truc::domain::delivery::Policy;
 use truc::domain::receipt::Receipt;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Accepted, Commit, Commits, Ledger, StepAnswers, StepError, StepRequest,
-    Stepped, Story,
+    AcceptAnswers, Acceptance, Accepted, Commit, Commits, Ledger, ReportAnswers, ReportError, ReportRequest,
+    Reported, StepAnswers, StepError, StepRequest, Stepped, Story,
 };
 
 use crate::support::{message_id, organ, soon};
@@ -28,6 +28,7 @@ mod queues;
 mod random;
 mod reading;
 mod receipts;
+mod reports;
 pub mod sqlite;
 mod steps;
 
@@ -125,6 +126,14 @@ impl<L: LedgerUnderTest> Open<L> {
         self.steps(vec![request]).await.remove(0)
     }
 
+    pub async fn reports(&self, batch: Vec<ReportRequest>) -> ReportAnswers {
+        soon(soon(self.ledger.report(batch)).await.unwrap()).await.unwrap()
+    }
+
+    pub async fn report(&self, request: ReportRequest) -> Result<Reported, ReportError> {
+        self.reports(vec![request]).await.remove(0)
+    }
+
     pub async fn track(&self, sender: &str, id: &str) -> Option<Story> {
         soon(self.ledger.track(&organ(sender), &message_id(id))).await.unwrap()
     }
@@ -176,6 +185,11 @@ macro_rules! stamp {
                     a_batch_is_answered_one_by_one;
                 receipts: gapless_per_sender_and_per_message paged_in_order
                     visible_in_order_while_senders_race gapless_across_a_kill a_late_step_does_not_go_back_in_time;
+                reports: every_report_is_a_receipt_with_all_that_was_said
+                    a_repeated_report_gives_the_first_receipt
+                    an_impossible_report_is_typed_and_leaves_nothing
+                    transport_and_business_do_not_touch_each_other steps_and_reports_share_one_numbering
+                    files_are_kept_and_documents_found one_of_many_reporters_is_recorded reports_of_one_delivery_are_bounded;
                 commits: told_before_the_answer in_the_order_of_the_mailboxes heads_and_due_times
                     whoever_is_told_can_read_it an_old_delivery_is_told_when_ready_again;
                 reading: ready_by_lane_and_page messages_with_their_payloads due_longest_first

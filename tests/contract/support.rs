@@ -9,8 +9,9 @@ use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use truc::domain::message::{Hash, Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::{Asserter, Cause};
+use truc::domain::status::{Report, Staff, Status, StatusCode};
 use truc::domain::time::Timestamp;
-use truc::ledger::{Acceptance, Addressee, Message, StepRequest};
+use truc::ledger::{Acceptance, Addressee, Message, ReportRequest, StepRequest};
 
 /// Waits for something that must happen soon.
 pub async fn soon<F: Future>(what: F) -> F::Output {
@@ -47,7 +48,7 @@ pub fn letter(from: &str, id: &str, to: &[&str]) -> Acceptance {
         expires_at: t(EXPIRY),
     };
     let addressees = to.iter().map(|id| Addressee { recipient: organ(id), redirected: None }).collect();
-    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees }
+    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
 }
 
 /// The letter with something of its message changed.
@@ -92,6 +93,19 @@ pub fn settle(delivery: DeliveryId, by: &str, lease: u32, outcome: Outcome, at: 
         at,
         by: Asserter::Organ(organ(by)),
     }
+}
+
+/// An organ reports a status, and says nothing but why.
+pub fn report(
+    delivery: DeliveryId,
+    by: &str,
+    code: StatusCode,
+    reason: &str,
+    at: Timestamp,
+) -> ReportRequest {
+    let status = Status { code, stated_at: None, staff: Staff::default() };
+    let report = Report { status, reason: reason.to_owned() };
+    ReportRequest { delivery, organ: organ(by), by: organ(by), report, at, file: None }
 }
 
 /// The stream that held it ended.

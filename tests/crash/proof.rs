@@ -52,7 +52,7 @@ fn receipt(document: &Document, number: u32, kind: ReceiptKind, about: usize, at
         attempt,
         cause: cause.into(),
         reason: reason.into(),
-        retry_time: None,
+        ..Default::default()
     }
 }
 
@@ -148,7 +148,7 @@ impl Scene {
             addressed_to: TO[about].2.into(),
             state: state.into(),
             attempts,
-            due_time: None,
+            ..Default::default()
         };
         let deliveries = vec![status(0, DeliveryState::Delivered, 2), status(1, DeliveryState::Rejected, 1)];
         let story =

@@ -8,6 +8,7 @@ mod page;
 mod raw;
 mod reading;
 mod recipients;
+mod reporting;
 mod settling;
 mod stream;
 mod table;
@@ -96,6 +97,7 @@ async fn every_bad_input_gets_its_reason_and_the_gateway_serves_as_before() {
     callers::rows(&door, &mut table).await;
     reading::rows(&door, &mut table).await;
     settling::rows(&door, &mut table).await;
+    Box::pin(reporting::rows(&door, &mut table)).await;
     collecting::rows(&door, &mut table).await;
     door.exchange("good-after").await;
 

@@ -9,4 +9,5 @@ mod idempotency;
 mod limits;
 mod operations;
 mod sharing;
+mod status;
 mod support;

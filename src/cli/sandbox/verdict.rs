@@ -18,7 +18,8 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
             | ReceiptKind::Redirected
             | ReceiptKind::Offered
             | ReceiptKind::Deferred
-            | ReceiptKind::Dead => false,
+            | ReceiptKind::Dead
+            | ReceiptKind::Status => false,
         })
     })
 }

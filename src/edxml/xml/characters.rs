@@ -33,7 +33,8 @@ pub(super) fn check(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn is_allowed(c: char) -> bool {
+/// Whether XML 1.0 allows a character.
+pub(in crate::edxml) fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }
 

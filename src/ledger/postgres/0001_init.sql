@@ -37,6 +37,7 @@ CREATE TABLE message (
     payload_bytes  bigint   NOT NULL,    -- the payload's length
     lane           smallint NOT NULL,    -- 0 urgent, 1 normal
     message_id     text     NOT NULL COLLATE "C", -- the sender's id for it
+    document_id    text     COLLATE "C", -- the id the sender's system gives the document, as edXML refers to it
     content_hash   bytea    NOT NULL,    -- SHA-256 by which a repeated submission is known
     payload_hash   bytea    NOT NULL,    -- SHA-256 of the payload
     header         bytea    NOT NULL,    -- the header in the contract's encoding
@@ -46,6 +47,7 @@ CREATE TABLE message (
 ALTER TABLE message ALTER COLUMN header SET STORAGE EXTERNAL, ALTER COLUMN payload SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
 CREATE INDEX message_by_sender ON message (sender, key);
+CREATE INDEX message_by_document ON message (sender, document_id) WHERE document_id IS NOT NULL;
 
 -- Deliveries: one message for one recipient. The only rows of traffic that change.
 CREATE TABLE delivery (
@@ -64,7 +66,8 @@ CREATE TABLE delivery (
     receipt_time  bigint,               -- ... and that receipt's time
     lane          smallint NOT NULL,    -- as in message
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead
-    hold          smallint              -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
+    hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
+    status        smallint              -- the last business status, by its number; null while none was reported
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -83,12 +86,23 @@ CREATE TABLE receipt (
     asserted_by      bigint,            -- organ.ref; null for the gateway itself
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
-    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status
     cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused
+    status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
+    noted            text,              -- when it came about and who acted, as its reporter says, in JSON
     PRIMARY KEY (sender, sender_sequence)
 );
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
+
+-- Files that reports of business status came in, as their reporters wrote them. Append-only.
+CREATE TABLE status_file (
+    sender          bigint NOT NULL, -- organ.ref, and ...
+    sender_sequence bigint NOT NULL, -- ... the number of the report's receipt in that sender's log
+    file            bytea  NOT NULL, -- the file
+    PRIMARY KEY (sender, sender_sequence)
+);
 
 -- Deliveries that became ready and that the broker has not confirmed to have.
 CREATE TABLE outbox (

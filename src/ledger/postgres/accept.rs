@@ -152,6 +152,7 @@ fn append<'a>(
         cause: None,
         reason: reason.as_bytes().into(),
         retry_time: None,
+        status: None,
     });
     Ok(Receipt {
         sender_sequence,
@@ -172,5 +173,6 @@ fn append<'a>(
         cause: None,
         reason: reason.to_owned(),
         retry_time: None,
+        status: None,
     })
 }

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::delivery::{DeliveryId, Hold, Progress};
+use crate::domain::delivery::{DeliveryId, Hold};
 use crate::domain::receipt::{Cause, ReceiptKind};
+use crate::domain::status::Status;
 use crate::domain::time::Timestamp;
 use crate::ledger::codes::{Coded, bounded};
-use crate::ledger::{Acceptance, MessageKey, Ready};
+use crate::ledger::{Acceptance, MessageKey, Ready, reports};
 
 use super::cells::OrganRef;
+use super::sheet::Row;
 
 /// New messages.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ pub(super) struct Messages<'a> {
     pub content_hash: Vec<&'a [u8]>,
     pub payload_hash: Vec<&'a [u8]>,
     pub payload_bytes: Vec<i64>,
+    pub document_id: Vec<Option<&'a str>>,
     pub header: Vec<&'a [u8]>,
     pub payload: Vec<&'a [u8]>,
 }
@@ -49,6 +52,7 @@ impl<'a> Messages<'a> {
         self.content_hash.push(message.content_hash.as_bytes());
         self.payload_hash.push(message.payload_hash.as_bytes());
         self.payload_bytes.push(bounded(message.payload.len() as u64));
+        self.document_id.push(new.document_id.as_deref());
         self.header.push(&message.header);
         self.payload.push(&message.payload);
     }
@@ -84,6 +88,8 @@ pub(super) struct Receipts<'a> {
     pub cause: Vec<Option<i16>>,
     pub reason: Vec<Option<Reason<'a>>>,
     pub retry_time: Vec<Option<i64>>,
+    pub status: Vec<Option<i16>>,
+    pub noted: Vec<Option<String>>,
 }
 
 /// Words for people: the sender's or decided on the way.
@@ -103,6 +109,7 @@ pub(super) struct NewReceipt<'a> {
     pub cause: Option<Cause>,
     pub reason: Reason<'a>,
     pub retry_time: Option<Timestamp>,
+    pub status: Option<&'a Status>,
 }
 
 impl<'a> Receipts<'a> {
@@ -119,7 +126,17 @@ impl<'a> Receipts<'a> {
         self.cause.push(new.cause.map(Coded::code));
         self.reason.push((!new.reason.is_empty()).then_some(new.reason));
         self.retry_time.push(new.retry_time.map(Timestamp::as_micros));
+        self.status.push(new.status.map(|status| status.code.code()));
+        self.noted.push(new.status.and_then(reports::noted));
     }
+}
+
+/// Files reports came in.
+#[derive(Debug, Default)]
+pub(super) struct Files<'a> {
+    pub sender: Vec<OrganRef>,
+    pub sender_sequence: Vec<i64>,
+    pub file: Vec<&'a [u8]>,
 }
 
 /// Deliveries that have moved on, from what they were to what they are.
@@ -136,31 +153,27 @@ pub(super) struct Moves {
     pub ended_at: Vec<Option<i64>>,
     pub receipt_sequence: Vec<Option<i64>>,
     pub receipt_time: Vec<Option<i64>>,
+    pub was_status: Vec<Option<i16>>,
+    pub status: Vec<Option<i16>>,
 }
 
 impl Moves {
-    /// One delivery; `holder` is the node on whose stream it is, if it is on one, `last` the last receipt of its message, if it is
-    /// known by this delivery.
-    pub fn push(
-        &mut self,
-        id: i64,
-        was: &Progress,
-        now: &Progress,
-        holder: Option<i64>,
-        ended_at: Option<Timestamp>,
-        last: Option<(u32, Timestamp)>,
-    ) {
+    /// One delivery, and the last receipt of its message, if that is known by it.
+    pub fn push(&mut self, id: i64, row: &Row, last: Option<(u32, Timestamp)>) {
+        let (was, now) = (&row.was, &row.progress);
         self.id.push(id);
         self.was_state.push(was.state.code());
         self.was_attempt.push(was.attempt.into());
         self.state.push(now.state.code());
         self.attempt.push(now.attempt.into());
         self.hold.push(now.hold.map(Coded::code));
-        self.holder.push(holder.filter(|_| now.hold == Some(Hold::Stream)));
+        self.holder.push(row.holder.filter(|_| now.hold == Some(Hold::Stream)));
         self.due_at.push(now.due_at.map(Timestamp::as_micros));
-        self.ended_at.push(ended_at.map(Timestamp::as_micros));
+        self.ended_at.push(row.ended_at.map(Timestamp::as_micros));
         self.receipt_sequence.push(last.map(|(sequence, _)| sequence.into()));
         self.receipt_time.push(last.map(|(_, time)| time.as_micros()));
+        self.was_status.push(row.was_status.map(Coded::code));
+        self.status.push(row.status.map(Coded::code));
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
-use crate::ledger::{AcceptAnswers, Acceptance, Error, Ready, StepAnswers, StepRequest};
+use crate::ledger::{
+    AcceptAnswers, Acceptance, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+};
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
@@ -15,6 +18,7 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
+    Report(Vec<ReportRequest>, Answer<ReportAnswers>),
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
@@ -26,6 +30,7 @@ pub(super) enum Command {
 pub(super) enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
+    Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
     Nothing,
@@ -36,6 +41,7 @@ impl Command {
         match self {
             Self::Accept(batch, _) => batch.len(),
             Self::Step(batch, _) => batch.len(),
+            Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
         }
@@ -44,6 +50,7 @@ impl Command {
     pub fn payload_bytes(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            Self::Report(batch, _) => batch.iter().filter_map(|r| r.file.as_ref()).map(Bytes::len).sum(),
             _ => 0,
         }
     }
@@ -64,6 +71,7 @@ impl Command {
                 Asserter::Gateway => None,
                 Asserter::Organ(organ) => Some(organ),
             })),
+            Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
             Self::Published(..) | Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => {}
         }
     }
@@ -74,6 +82,7 @@ impl Command {
         let _gone = match (self, done) {
             (Self::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
+            (Self::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
             (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
             (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
@@ -87,6 +96,7 @@ impl Command {
         let _gone = match self {
             Self::Accept(_, answer) => answer.send(Err(error)).is_err(),
             Self::Step(_, answer) => answer.send(Err(error)).is_err(),
+            Self::Report(_, answer) => answer.send(Err(error)).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
             Self::AdvanceMark(.., answer) => answer.send(Err(error)).is_err(),

@@ -26,7 +26,8 @@ macro_rules! message {
 
 macro_rules! delivery {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at"
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at,
+         d.status"
     };
 }
 
@@ -213,5 +214,6 @@ fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Faul
         addressed_to: addressed_to.map(|organ| names.name(organ)).transpose()?,
         progress: cells.progress()?,
         ended_at: cells.time_if_any()?,
+        status: cells.code_if_any()?,
     })
 }

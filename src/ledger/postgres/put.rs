@@ -5,7 +5,7 @@ use std::future::Future;
 use futures_util::try_join;
 use tokio_postgres::types::ToSql;
 
-use super::columns::{Accounts, Attempts, Deliveries, Messages, Moves, Receipts};
+use super::columns::{Accounts, Attempts, Deliveries, Files, Messages, Moves, Receipts};
 use super::fault::Fault;
 use super::link::Link;
 use super::sheet::Sheet;
@@ -27,6 +27,7 @@ pub(super) async fn put(
         insert_messages(link, &sheet.new_messages),
         insert_deliveries(link, &sheet.new_deliveries),
         insert_receipts(link, &sheet.new_receipts),
+        insert_files(link, &sheet.new_files),
         move_deliveries(link, moves),
         write_accounts(link, accounts),
         forget_published(link, published),
@@ -52,7 +53,7 @@ async fn exactly(
 }
 
 async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 13> = [
+    let parameters: Parameters<'_, 14> = [
         &m.key,
         &m.sender,
         &m.message_id,
@@ -64,6 +65,7 @@ async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
         &m.content_hash,
         &m.payload_hash,
         &m.payload_bytes,
+        &m.document_id,
         &m.header,
         &m.payload,
     ];
@@ -91,7 +93,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
 async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
     let kind: Vec<i16> = r.kind.iter().map(|kind| kind.code()).collect();
     let reason: Vec<Option<&[u8]>> = r.reason.iter().map(Option::as_deref).collect();
-    let parameters: Parameters<'_, 12> = [
+    let parameters: Parameters<'_, 14> = [
         &r.sender,
         &r.sender_sequence,
         &r.message,
@@ -104,13 +106,21 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
         &r.cause,
         &reason,
         &r.retry_time,
+        &r.status,
+        &r.noted,
     ];
     let insert = link.client.execute(&link.statements.insert_receipts, &parameters);
     exactly("insert_receipts", r.sender.len(), insert).await
 }
 
+async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
+    let parameters: Parameters<'_, 3> = [&f.sender, &f.sender_sequence, &f.file];
+    let insert = link.client.execute(&link.statements.insert_files, &parameters);
+    exactly("insert_files", f.sender.len(), insert).await
+}
+
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 11> = [
+    let parameters: Parameters<'_, 13> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -122,6 +132,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.ended_at,
         &m.receipt_sequence,
         &m.receipt_time,
+        &m.was_status,
+        &m.status,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

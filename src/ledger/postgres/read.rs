@@ -7,7 +7,7 @@ use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
 
 use super::cells::{Cells, OrganRef};
-use super::columns::{Attempts, Deliveries, Messages, Receipts};
+use super::columns::{Attempts, Deliveries, Files, Messages, Receipts};
 use super::command::Command;
 use super::facts::NewFacts;
 use super::fault::Fault;
@@ -53,11 +53,14 @@ pub(super) async fn read<'a>(
         known: HashMap::new(),
         deliveries: BTreeMap::new(),
         last_receipts: HashMap::new(),
+        reports: HashMap::new(),
+        messages: HashMap::new(),
         message_keys: numbers(&keys)?.map(MessageKey).collect(),
         delivery_ids: numbers(&ids)?.map(DeliveryId).collect(),
         new_messages: Messages::default(),
         new_deliveries: Deliveries::default(),
         new_receipts: Receipts::default(),
+        new_files: Files::default(),
         outbox: Attempts::default(),
         new_facts: NewFacts::default(),
         commit: Commit::default(),
@@ -74,6 +77,9 @@ pub(super) async fn read<'a>(
     if !known.is_empty() {
         know(link, &mut sheet, &wanted, &known).await?;
     }
+    if !wanted.reported.is_empty() {
+        read_reports(link, &mut sheet, &wanted.reported).await?;
+    }
     Ok(sheet)
 }
 
@@ -86,8 +92,10 @@ struct Wanted<'a> {
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
-    /// Deliveries that are stepped.
+    /// Deliveries that are stepped or reported on.
     deliveries: Vec<i64>,
+    /// Those among them that are reported on.
+    reported: Vec<i64>,
     /// Those of which it is not known between whom they are.
     strange: Vec<i64>,
     /// How many deliveries the acceptances make.
@@ -97,12 +105,13 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn of(batch: &'a [Command], names: &Names) -> Result<Self, Fault> {
         let mut acceptances = Vec::new();
-        let (mut organs, mut deliveries) = (BTreeSet::new(), BTreeSet::new());
+        let (mut organs, mut deliveries, mut reported) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let (mut senders, mut message_ids, mut deliveries_new) = (Vec::new(), Vec::new(), 0);
         for command in batch {
             match command {
                 Command::Accept(batch, _) => acceptances.extend(batch),
                 Command::Step(batch, _) => deliveries.extend(batch.iter().map(|r| bounded(r.delivery.0))),
+                Command::Report(batch, _) => reported.extend(batch.iter().map(|r| bounded(r.delivery.0))),
                 _ => {}
             }
         }
@@ -117,6 +126,7 @@ impl<'a> Wanted<'a> {
                 organs.insert(number(&addressee.recipient)?);
             }
         }
+        deliveries.extend(&reported);
         let deliveries: Vec<i64> = deliveries.into_iter().collect();
         let (mut concerned, mut strange) = (BTreeSet::new(), Vec::new());
         for id in &deliveries {
@@ -125,7 +135,17 @@ impl<'a> Wanted<'a> {
                 None => strange.push(*id),
             }
         }
-        Ok(Self { acceptances, senders, message_ids, organs, concerned, deliveries, strange, deliveries_new })
+        Ok(Self {
+            acceptances,
+            senders,
+            message_ids,
+            organs,
+            concerned,
+            deliveries,
+            reported,
+            strange,
+            deliveries_new,
+        })
     }
 
     /// Every organ has the number it is known by.
@@ -162,6 +182,7 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let (lane, payload_bytes, holder) = (cells.code()?, cells.number()?, cells.plain()?);
     let progress = cells.progress()?;
     let (alone, last) = (cells.plain()?, (cells.small()?, cells.time()?));
+    let status = cells.code_if_any()?;
     let row = Row {
         message,
         sender,
@@ -174,8 +195,24 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
         was: progress,
         alone,
         ended_at: None,
+        status,
+        was_status: status,
+        is_reported: false,
     };
     Ok((id, row, last))
+}
+
+/// Reads what was reported of deliveries before, and what receipts say of their messages.
+async fn read_reports(link: &Link, sheet: &mut Sheet<'_>, reported: &[i64]) -> Result<(), Fault> {
+    let rows = link.client.query(&link.statements.reports, &[&reported]).await?;
+    for receipt in receipts::receipts(&link.client, sheet.names, &rows).await? {
+        let delivery = receipt.delivery.as_ref().ok_or(Fault::Invalid("delivery of a report"))?;
+        sheet.reports.entry(bounded(delivery.id.0)).or_default().push(receipt);
+    }
+    let rows = reported.iter().filter_map(|id| sheet.deliveries.get(id));
+    let messages: Vec<i64> = rows.map(|row| bounded(row.message.0)).collect();
+    sheet.messages = sheet.names.facts.messages(&link.client, messages.into_iter()).await?;
+    Ok(())
 }
 
 /// Reads what was answered to messages that have been accepted before.

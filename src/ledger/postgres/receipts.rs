@@ -10,14 +10,15 @@ use super::names::Names;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt, ReceiptDelivery};
-use crate::ledger::MessageKey;
+use crate::domain::status::{Status, StatusCode};
 use crate::ledger::codes::{at_most, bounded};
+use crate::ledger::{MessageKey, reports};
 
 /// What [`receipts`] reads.
 macro_rules! receipt_columns {
     () => {
         "SELECT r.message, r.delivery, r.sender, r.asserted_by, r.attempt, r.sender_sequence, r.message_sequence,
-             r.kind, r.time, r.cause, r.reason, r.retry_time FROM receipt r "
+             r.kind, r.time, r.cause, r.reason, r.retry_time, r.status, r.noted FROM receipt r "
     };
 }
 pub(super) use receipt_columns;
@@ -108,10 +109,17 @@ fn receipt(
         cause: cells.code_if_any()?,
         reason: reason(cells.plain()?)?,
         retry_time: cells.time_if_any()?,
+        status: status(cells.code_if_any()?, cells.plain()?)?,
         message_id: message.message_id.clone(),
         content_hash: message.content_hash,
         payload_hash: message.payload_hash,
     })
+}
+
+fn status(code: Option<StatusCode>, noted: Option<&str>) -> Result<Option<Box<Status>>, Fault> {
+    let Some(code) = code else { return Ok(None) };
+    let status = reports::status(code, noted).ok_or(Fault::Invalid("status"))?;
+    Ok(Some(Box::new(status)))
 }
 
 fn reason(bytes: Option<&[u8]>) -> Result<String, Fault> {

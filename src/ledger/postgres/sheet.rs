@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Options;
 use super::cells::OrganRef;
-use super::columns::{Accounts, Attempts, Deliveries, Messages, Moves, Receipts};
-use super::facts::NewFacts;
+use super::columns::{Accounts, Attempts, Deliveries, Files, Messages, Moves, Receipts};
+use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Accepted, BecameReady, Commit, MessageKey};
 
@@ -50,6 +52,12 @@ pub(super) struct Row {
     /// Whether it is its message's only one. Then the message's last receipt is known by it.
     pub alone: bool,
     pub ended_at: Option<Timestamp>,
+    /// Its last business status.
+    pub status: Option<StatusCode>,
+    /// As the table has it.
+    pub was_status: Option<StatusCode>,
+    /// Whether a report of it was recorded now.
+    pub is_reported: bool,
 }
 
 /// The sheet of one transaction.
@@ -63,11 +71,16 @@ pub(super) struct Sheet<'a> {
     pub deliveries: BTreeMap<i64, Row>,
     /// The number and the time of a message's last receipt.
     pub last_receipts: HashMap<MessageKey, (u32, Timestamp)>,
+    /// The receipts of the reports of deliveries that are reported on, in order.
+    pub reports: HashMap<i64, Vec<Receipt>>,
+    /// The messages of those.
+    pub messages: HashMap<i64, MessageFacts>,
     pub message_keys: VecDeque<MessageKey>,
     pub delivery_ids: VecDeque<DeliveryId>,
     pub new_messages: Messages<'a>,
     pub new_deliveries: Deliveries,
     pub new_receipts: Receipts<'a>,
+    pub new_files: Files<'a>,
     pub outbox: Attempts,
     pub new_facts: NewFacts,
     pub commit: Commit,
@@ -114,9 +127,10 @@ impl Sheet<'_> {
     /// The deliveries that have moved on.
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
-        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was) {
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_reported)
+        {
             let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
-            moves.push(*id, &row.was, &row.progress, row.holder, row.ended_at, last.copied());
+            moves.push(*id, row, last.copied());
         }
         moves
     }

@@ -37,7 +37,7 @@ statements! {
     /// These deliveries as they stand, with the last receipt of the message of each.
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.lane, d.payload_bytes, d.holder,
             d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.receipt_sequence IS NOT NULL,
-            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time)
+            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
         LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
             WHERE d.receipt_sequence IS NULL AND r.message = d.message
@@ -50,6 +50,9 @@ statements! {
     /// The receipts of the acceptance of these messages.
     first_receipts: concat!(receipt_columns!(), "WHERE r.message = ANY ($1::bigint[]) AND r.message_sequence = 1
         ORDER BY r.message");
+    /// The receipts of these deliveries' reports.
+    reports: concat!(receipt_columns!(), "WHERE r.delivery = ANY ($1::bigint[]) AND r.kind = 10
+        ORDER BY r.message, r.message_sequence");
     /// Who these messages go to.
     addresses: "SELECT m.key, d.id, r.id, a.id FROM message m
         JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
@@ -57,9 +60,9 @@ statements! {
         WHERE m.key = ANY ($1::bigint[]) ORDER BY d.id";
     /// New messages.
     insert_messages: "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-            last_delivery, content_hash, payload_hash, payload_bytes, header, payload)
+            last_delivery, content_hash, payload_hash, payload_bytes, document_id, header, payload)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::bytea[], $13::bytea[])";
+            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
             expires_at, receipt_sequence, receipt_time, due_at, state, attempt)
@@ -69,18 +72,23 @@ statements! {
                 receipt_time)";
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
-            due_at = w.due_at, ended_at = w.ended_at, receipt_sequence = w.receipt_sequence,
-            receipt_time = w.receipt_time
+            due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),
+            receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[])
             AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
-                receipt_time)
-        WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt";
+                receipt_time, was_status, status)
+        WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt
+            AND d.status IS NOT DISTINCT FROM w.was_status";
     /// New receipts.
     insert_receipts: "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
-            asserted_by, attempt, cause, reason, retry_time)
+            asserted_by, attempt, cause, reason, retry_time, status, noted)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::smallint[], $11::bytea[], $12::bigint[])";
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::smallint[], $11::bytea[], $12::bigint[], $13::smallint[],
+            $14::text[])";
+    /// Files that reports came in.
+    insert_files: "INSERT INTO status_file (sender, sender_sequence, file)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
     /// The accounts of the organs.
     write_accounts: "UPDATE organ o SET receipt_head = w.receipt_head, open_deliveries = w.open_deliveries
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (ref, receipt_head, open_deliveries)

@@ -70,6 +70,7 @@ fn moved(
             cause: entry.cause,
             reason: entry.reason.into_bytes().into(),
             retry_time: entry.retry_time,
+            status: None,
         });
     }
     if next.state.is_end() {

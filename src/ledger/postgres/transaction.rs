@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, put, read, step};
+use super::{Options, accept, bounded, put, read, report, step};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -58,7 +58,9 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     let (moves, accounts) = (sheet.moves(), sheet.close_accounts());
     let changed = !moves.id.is_empty()
         || !accounts.organ.is_empty()
-        || batch.iter().any(|command| !matches!(command, Command::Accept(..) | Command::Step(..)));
+        || batch
+            .iter()
+            .any(|command| !matches!(command, Command::Accept(..) | Command::Step(..) | Command::Report(..)));
     if changed {
         put::put(link, context, &sheet, &moves, &accounts, &published).boxed().await?;
     }
@@ -81,6 +83,10 @@ async fn perform<'a>(
         Command::Step(batch, _) => {
             let answers = batch.iter().map(|request| step::step(sheet, request));
             Done::Step(answers.collect::<Result<_, _>>()?)
+        }
+        Command::Report(batch, _) => {
+            let answers = batch.iter().map(|request| report::report(sheet, request));
+            Done::Report(answers.collect::<Result<_, _>>()?)
         }
         Command::Published(batch, _) => {
             batch.iter().for_each(|ready| published.put(ready));

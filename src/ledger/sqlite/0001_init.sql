@@ -22,11 +22,13 @@ CREATE TABLE message (
     content_hash   BLOB    NOT NULL,     -- SHA-256 by which a repeated submission is known
     payload_hash   BLOB    NOT NULL,     -- SHA-256 of the payload
     payload_bytes  INTEGER NOT NULL,     -- the payload's length
+    document_id    TEXT,                 -- the id the sender's system gives the document, as edXML refers to it
     header         BLOB    NOT NULL,     -- the header in the contract's encoding
     payload        BLOB    NOT NULL      -- the payload, last so that it is not read with the rest
 );
 CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
 CREATE INDEX message_by_sender ON message (sender, key);
+CREATE INDEX message_by_document ON message (sender, document_id) WHERE document_id IS NOT NULL;
 
 -- Deliveries: one message for one recipient. The only rows that change.
 CREATE TABLE delivery (
@@ -42,7 +44,8 @@ CREATE TABLE delivery (
     attempt       INTEGER NOT NULL,      -- how often it was offered
     hold          INTEGER,               -- what holds its lease: 0 a stream, 1 a fetch
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
-    ended_at      INTEGER                -- when it ended
+    ended_at      INTEGER,               -- when it ended
+    status        INTEGER                -- the last business status, by its number; null while none was reported
 );
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -62,9 +65,20 @@ CREATE TABLE receipt (
     cause            INTEGER,            -- see codes.rs
     reason           TEXT,               -- words for people
     retry_time       INTEGER,            -- when it is offered again at the earliest
+    status           INTEGER,            -- the business status reported, by its number; null where the kind is another
+    noted            TEXT,               -- when it came about and who acted, as its reporter says, in JSON
     PRIMARY KEY (sender, sender_sequence)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
+CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
+
+-- Files that reports of business status came in, as their reporters wrote them. Append-only.
+CREATE TABLE status_file (
+    sender          INTEGER NOT NULL,    -- organ.ref, and ...
+    sender_sequence INTEGER NOT NULL,    -- ... the number of the report's receipt in that sender's log
+    file            BLOB    NOT NULL,    -- the file
+    PRIMARY KEY (sender, sender_sequence)
+);
 
 -- Single facts: `probe` is rewritten by the check that the ledger can write.
 CREATE TABLE fact (

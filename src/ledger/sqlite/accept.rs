@@ -82,8 +82,8 @@ fn insert_message(
     let inserted = db
         .prepare_cached(
             "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-                 deliveries, content_hash, payload_hash, payload_bytes, header, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                 deliveries, content_hash, payload_hash, payload_bytes, document_id, header, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (sender, message_id) DO NOTHING",
         )?
         .execute((
@@ -98,6 +98,7 @@ fn insert_message(
             Code(message.content_hash),
             Code(message.payload_hash),
             message.payload.len(),
+            new.document_id.as_deref(),
             message.header.as_ref(),
             message.payload.as_ref(),
         ))?;
@@ -176,6 +177,7 @@ fn append(
         cause: None,
         reason,
         retry_time: None,
+        status: None,
     };
     let sender_sequence = receipts::append(db, book, &row)?;
     Ok(Receipt {
@@ -197,6 +199,7 @@ fn append(
         cause: None,
         reason: reason.to_owned(),
         retry_time: None,
+        status: None,
     })
 }
 

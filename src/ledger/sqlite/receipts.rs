@@ -9,8 +9,9 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptDelivery, ReceiptKind};
+use crate::domain::status::{Status, StatusCode};
 use crate::domain::time::Timestamp;
-use crate::ledger::MessageKey;
+use crate::ledger::{MessageKey, reports};
 
 /// A receipt to be appended.
 pub(super) struct NewReceipt<'a> {
@@ -26,6 +27,7 @@ pub(super) struct NewReceipt<'a> {
     pub cause: Option<Cause>,
     pub reason: &'a str,
     pub retry_time: Option<Timestamp>,
+    pub status: Option<&'a Status>,
 }
 
 /// Appends a receipt; gives its number in the sender's log.
@@ -37,8 +39,8 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
     // receipt.append
     db.prepare_cached(
         "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
-             asserted_by, attempt, cause, reason, retry_time)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             asserted_by, attempt, cause, reason, retry_time, status, noted)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute((
         new.sender,
@@ -53,6 +55,8 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
         new.cause.map(Code),
         (!new.reason.is_empty()).then_some(new.reason),
         new.retry_time.map(Code),
+        new.status.map(|status| Code(status.code)),
+        new.status.and_then(reports::noted),
     ))?;
     Ok(sender_sequence)
 }
@@ -68,7 +72,7 @@ pub(super) fn last(db: &Connection, message: MessageKey) -> rusqlite::Result<(u3
 
 const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,
     r.asserted_by, r.attempt, r.cause, r.reason, r.retry_time, m.message_id, m.content_hash, m.payload_hash,
-    d.recipient, d.addressed_to
+    d.recipient, d.addressed_to, r.status, r.noted
     FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery";
 
 /// Receipts of a sender with numbers above `after`, in order.
@@ -104,6 +108,20 @@ pub(super) fn of_message(
     rows.collect()
 }
 
+/// The receipts of a delivery's reports, in order.
+pub(super) fn of_reports(
+    db: &Connection,
+    names: &Names,
+    delivery: DeliveryId,
+) -> rusqlite::Result<Vec<Receipt>> {
+    // receipt.of_reports
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE r.delivery = ?1 AND r.kind = 10 ORDER BY r.message_sequence"
+    ))?;
+    let rows = statement.query_map([bounded(delivery.0)], |row| receipt(db, names, row))?;
+    rows.collect()
+}
+
 fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Receipt> {
     let organ = |number: Option<OrganRef>| number.map(|n| names.name(db, n)).transpose();
     let delivery: Option<u64> = row.get(3)?;
@@ -133,5 +151,14 @@ fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Re
         cause: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
         reason: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
         retry_time: row.get::<_, Option<Code<_>>>(10)?.map(|code| code.0),
+        status: status(row)?,
     })
+}
+
+fn status(row: &Row<'_>) -> rusqlite::Result<Option<Box<Status>>> {
+    let Some(Code(code)) = row.get::<_, Option<Code<StatusCode>>>(16)? else { return Ok(None) };
+    let noted: Option<String> = row.get(17)?;
+    let status = reports::status(code, noted.as_deref());
+    let invalid = || rusqlite::Error::InvalidColumnType(17, "noted".to_owned(), rusqlite::types::Type::Text);
+    status.map(|status| Some(Box::new(status))).ok_or_else(invalid)
 }

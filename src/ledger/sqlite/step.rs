@@ -10,17 +10,20 @@ use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
 use crate::domain::message::Lane;
 use crate::domain::receipt::Asserter;
+use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
 use crate::ledger::{BecameReady, MessageKey, Ready, StepError, StepRequest, Stepped};
 
-struct Row {
-    message: MessageKey,
-    sender: OrganRef,
-    recipient: OrganRef,
-    addressed_to: Option<OrganRef>,
-    lane: Lane,
-    payload_bytes: u64,
-    progress: Progress,
+/// A delivery as it stands.
+pub(super) struct Row {
+    pub message: MessageKey,
+    pub sender: OrganRef,
+    pub recipient: OrganRef,
+    pub addressed_to: Option<OrganRef>,
+    pub lane: Lane,
+    pub payload_bytes: u64,
+    pub progress: Progress,
+    pub status: Option<StatusCode>,
 }
 
 /// Takes one step, or says why not.
@@ -61,6 +64,7 @@ pub(super) fn step(
                     cause: entry.cause,
                     reason: &entry.reason,
                     retry_time: entry.retry_time,
+                    status: None,
                 };
                 receipts::append(db, book, &receipt)?;
             }
@@ -72,11 +76,12 @@ pub(super) fn step(
     Ok(Ok(Stepped { delivery: request.delivery, message: row.message, recipient, addressed_to, progress }))
 }
 
-fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> {
+/// Reads a delivery.
+pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> {
     // delivery.read
     db.prepare_cached(
         "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
-             expires_at
+             expires_at, status
          FROM delivery WHERE id = ?1",
     )?
     .query_row([bounded(delivery.0)], |row| {
@@ -94,6 +99,7 @@ fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Option<Row>> 
                 due_at: row.get::<_, Option<Code<_>>>(9)?.map(|code| code.0),
                 expires_at: row.get::<_, Code<_>>(10)?.0,
             },
+            status: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
         })
     })
     .optional()

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, outbox, step};
+use super::{Options, accept, outbox, report, step};
 use crate::domain::organ_id::OrganId;
-use crate::ledger::{AcceptAnswers, Acceptance, Commit, Error, Ready, StepAnswers, StepRequest};
+use crate::ledger::{
+    AcceptAnswers, Acceptance, Commit, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+};
 use crate::metrics::Metrics;
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -19,6 +22,7 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
+    Report(Vec<ReportRequest>, Answer<ReportAnswers>),
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
@@ -30,6 +34,7 @@ impl Command {
         match self {
             Self::Accept(batch, _) => batch.len(),
             Self::Step(batch, _) => batch.len(),
+            Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
         }
@@ -38,6 +43,7 @@ impl Command {
     fn payload_bytes(&self) -> usize {
         match self {
             Self::Accept(batch, _) => batch.iter().map(|a| a.message.payload.len()).sum(),
+            Self::Report(batch, _) => batch.iter().filter_map(|r| r.file.as_ref()).map(Bytes::len).sum(),
             _ => 0,
         }
     }
@@ -47,6 +53,7 @@ impl Command {
         let _gone = match self {
             Self::Accept(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Step(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
@@ -58,6 +65,7 @@ impl Command {
 enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
+    Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
     Nothing,
@@ -170,6 +178,10 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
             let answers = batch.iter().map(|s| step::step(tx, book, s));
             Done::Step(answers.collect::<rusqlite::Result<_>>()?)
         }
+        Command::Report(batch, _) => {
+            let answers = batch.iter().map(|r| report::report(tx, book, r));
+            Done::Report(answers.collect::<rusqlite::Result<_>>()?)
+        }
         Command::Published(batch, _) => {
             outbox::published(tx, batch)?;
             Done::Nothing
@@ -219,6 +231,7 @@ fn answer((command, done): (Command, Done)) {
     let _gone = match (command, done) {
         (Command::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
+        (Command::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),

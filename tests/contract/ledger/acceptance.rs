@@ -33,6 +33,7 @@ pub async fn stored_as_it_was_handed_over<L: LedgerUnderTest>() {
         cause: None,
         reason: String::new(),
         retry_time: None,
+        status: None,
     };
     assert_eq!(accepted.receipt, expected);
     assert!(!accepted.repeated);

@@ -7,10 +7,11 @@ use truc::domain::delivery::{self, DeliveryId, Entry, Progress, State, Step};
 use truc::domain::message::Lane;
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
+use truc::domain::status::{self, Decided, Party, Report, ReportRefused, Standing};
 use truc::domain::time::Timestamp;
 use truc::ledger::{
     AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, DeliveryRecord, Message, MessageKey,
-    Ready, StepError, StepRequest, Stepped,
+    Ready, ReportError, ReportRequest, Reported, StepError, StepRequest, Stepped,
 };
 
 use super::Terms;
@@ -77,7 +78,7 @@ impl Model {
         let letter = &self.letters[n];
         let recipients = letter.deliveries.iter().map(|delivery| delivery.recipient.clone());
         let addressees = recipients.map(|recipient| Addressee { recipient, redirected: None }).collect();
-        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees }
+        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees, document_id: None }
     }
 
     pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {
@@ -151,7 +152,8 @@ impl Model {
                 addressed_to: addressed_to.clone(),
             });
             let progress = Progress::accepted(given.message.expires_at);
-            let record = DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None };
+            let record =
+                DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None, status: None };
             self.deliveries.insert(id, (n, record));
         }
         let message = Arc::clone(&given.message);
@@ -207,6 +209,44 @@ impl Model {
         Ok(stepped)
     }
 
+    /// Checks one answer to a report.
+    pub fn report(&mut self, request: &ReportRequest, answer: &Result<Reported, ReportError>) {
+        let expected = self.reported(request);
+        assert_eq!(*answer, expected, "reporting {request:?}");
+    }
+
+    fn reported(&mut self, request: &ReportRequest) -> Result<Reported, ReportError> {
+        let (n, record) = self.deliveries.get_mut(&request.delivery).ok_or(ReportError::NotFound)?;
+        let (n, letter) = (*n, &self.letters[*n]);
+        let sides = [(&letter.message.sender, Party::Sender), (&record.recipient, Party::Recipient)];
+        let parties: Vec<_> = sides.iter().filter(|(id, _)| **id == request.organ).map(|(_, p)| *p).collect();
+        if parties.is_empty() {
+            return Err(ReportError::NotFound);
+        }
+        let its = |receipt: &&Receipt| receipt.delivery.as_ref().is_some_and(|d| d.id == request.delivery);
+        let (receipts, reports): (Vec<&Receipt>, Vec<Report>) =
+            letter.evidence.iter().filter(its).filter_map(|r| Some((r, r.report()?))).unzip();
+        let now = Standing { status: record.status, request: None, reports: reports.len() as u32 };
+        let decided: Result<_, ReportRefused> =
+            status::decide(&now, &record.progress, &parties, &request.report, reports.iter());
+        let next = match decided? {
+            Decided::Repeated(at) => return Ok(Reported { receipt: receipts[at].clone(), repeated: true }),
+            Decided::Recorded(next) => next,
+        };
+        record.status = next.status;
+        let time = request.at.max(letter.evidence.last().expect("its acceptance is there").time);
+        let reason = request.report.reason.clone();
+        let entry = Entry { kind: ReceiptKind::Status, cause: None, reason, retry_time: None };
+        self.append(n, Some(request.delivery), entry, time, Asserter::Organ(request.by.clone()));
+        let sender = &self.letters[n].message.sender;
+        let log = self.receipts.get_mut(sender).expect("it was just appended to");
+        for kept in [log.last_mut(), self.letters[n].evidence.last_mut()].into_iter().flatten() {
+            kept.status = Some(Box::new(request.report.status.clone()));
+        }
+        let receipt = self.letters[n].evidence.last().expect("it was just appended").clone();
+        Ok(Reported { receipt, repeated: false })
+    }
+
     fn tell(&mut self, id: DeliveryId, ready: bool) {
         let (n, record) = &self.deliveries[&id];
         let letter = &self.letters[*n];
@@ -241,6 +281,7 @@ impl Model {
             cause: entry.cause,
             reason: entry.reason,
             retry_time: entry.retry_time,
+            status: None,
         };
         self.told.heads.insert(message.sender.clone(), receipt.sender_sequence);
         log.push(receipt.clone());

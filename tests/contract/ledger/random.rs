@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome, Policy};
 use truc::domain::receipt::{Asserter, Cause};
+use truc::domain::status::StatusCode;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Commit, DeliveryRecord, MessageKey, Pending, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Commit, DeliveryRecord, MessageKey, Pending, ReportAnswers, ReportRequest,
+    StepAnswers, StepRequest,
 };
 
 use super::inspect::seen;
 use super::model::{Model, Told};
 use super::{LedgerUnderTest, Open, Terms};
-use crate::support::{Seed, forged, letter, offer, organ, redirected, soon, t, urgent, with};
+use crate::support::{Seed, forged, letter, offer, organ, redirected, report, soon, t, urgent, with};
 
 const ORGANS: [&str; 5] = ["G22", "H49", "H05", "H57.12", "H02"];
 const ROUNDS: usize = 500;
@@ -21,9 +23,10 @@ const ROUNDS: usize = 500;
 const MAILBOX: u64 = 12;
 
 /// Operations of one kind, with what has become of them so far.
-enum Batch<A = (), S = ()> {
+enum Batch<A = (), S = (), R = ()> {
     Accept(Vec<Acceptance>, A),
     Step(Vec<StepRequest>, S),
+    Report(Vec<ReportRequest>, R),
 }
 
 /// Draws operations by what the model knows.
@@ -44,9 +47,10 @@ impl Draw {
 
     fn batch(&mut self, model: &Model) -> Batch {
         let size = self.rng.usize(1..=6);
-        match self.rng.bool() {
-            true => Batch::Accept((0..size).map(|_| self.acceptance(model)).collect(), ()),
-            false => Batch::Step((0..size).map(|_| self.step(model)).collect(), ()),
+        match self.rng.u8(..5) {
+            0..2 => Batch::Accept((0..size).map(|_| self.acceptance(model)).collect(), ()),
+            2 => Batch::Report((0..size).map(|_| self.report(model)).collect(), ()),
+            _ => Batch::Step((0..size).map(|_| self.step(model)).collect(), ()),
         }
     }
 
@@ -96,6 +100,18 @@ impl Draw {
         let late = if self.rng.u8(..8) == 0 { self.rng.i64(0..30_000_000) } else { 0 };
         let at = Timestamp::from_micros(self.now.as_micros() - late);
         StepRequest { delivery: delivery.id, recipient, event, at, by }
+    }
+
+    fn report(&mut self, model: &Model) -> ReportRequest {
+        let (code, stage) = (StatusCode::ALL[self.rng.usize(..9)], self.rng.u8(..3).to_string());
+        let Some(delivery) = self.delivery(model) else {
+            return report(DeliveryId(1 << 50), "H49", code, &stage, self.now);
+        };
+        let by = match self.rng.u8(..10) {
+            0 => self.organ(),
+            _ => delivery.recipient.as_str(),
+        };
+        report(delivery.id, by, code, &stage, self.now)
     }
 
     /// One of all, or of those whose time has come.
@@ -161,6 +177,7 @@ async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batche
         answered.push(match batch {
             Batch::Accept(batch, pending) => Batch::Accept(batch, soon(pending).await.unwrap()),
             Batch::Step(batch, pending) => Batch::Step(batch, soon(pending).await.unwrap()),
+            Batch::Report(batch, pending) => Batch::Report(batch, soon(pending).await.unwrap()),
         });
     }
     let (told, keys) = taken_together(open.told());
@@ -174,6 +191,10 @@ async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batche
                 assert_eq!(batch.len(), answers.len());
                 batch.iter().zip(&answers).for_each(|(request, answer)| model.step(request, answer));
             }
+            Batch::Report(batch, answers) => {
+                assert_eq!(batch.len(), answers.len());
+                batch.iter().zip(&answers).for_each(|(request, answer)| model.report(request, answer));
+            }
         }
     }
     assert_eq!(told, model.told());
@@ -182,7 +203,7 @@ async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batche
 async fn hand_over<L: LedgerUnderTest>(
     open: &Open<L>,
     batch: Batch,
-) -> Batch<Pending<AcceptAnswers>, Pending<StepAnswers>> {
+) -> Batch<Pending<AcceptAnswers>, Pending<StepAnswers>, Pending<ReportAnswers>> {
     match batch {
         Batch::Accept(batch, ()) => {
             let pending = soon(open.ledger.accept(batch.clone())).await.unwrap();
@@ -191,6 +212,10 @@ async fn hand_over<L: LedgerUnderTest>(
         Batch::Step(batch, ()) => {
             let pending = soon(open.ledger.step(batch.clone())).await.unwrap();
             Batch::Step(batch, pending)
+        }
+        Batch::Report(batch, ()) => {
+            let pending = soon(open.ledger.report(batch.clone())).await.unwrap();
+            Batch::Report(batch, pending)
         }
     }
 }

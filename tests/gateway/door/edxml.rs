@@ -148,7 +148,14 @@ pub async fn rows(door: &Door, table: &mut Table) {
     let empty = door.submit(edxml("bad-edxml", [])).await;
     table.row("an empty file", empty, "MISSING_FIELD", FILE);
     let status = door.h49.submit(edxml("bad-status", STATUS)).await;
-    table.row("a status message", status, "UNSUPPORTED_MESSAGE_KIND", FILE);
+    let document = format!("{FILE}.MessageHeader.ResponseFor.DocumentId");
+    table.row("a status of a document nobody sent", status, "MESSAGE_NOT_FOUND", &document);
+    let long = STATUS.replace("</edXML>", &format!("<!--{}--></edXML>", "x".repeat(70_000)));
+    let long = door.h49.submit(edxml("bad-status", long)).await;
+    table.row("a status of 70,000 bytes", long, "PAYLOAD_TOO_LARGE", FILE);
+    let foreign = door.submit(edxml("bad-status", STATUS)).await;
+    let from = format!("{FILE}.MessageHeader.From.OrganId");
+    table.row("a status of another organ", foreign, "SENDER_MISMATCH", &from);
     let named = v1::Submission { sender: "H49".into(), ..edxml("bad-sender", NEW) };
     let field = format!("{FILE}.MessageHeader.From.OrganId");
     table.row("a sender beside the file's", door.submit(named).await, "SENDER_MISMATCH", &field);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 use truc::domain::delivery::DeliveryId;
@@ -11,7 +12,7 @@ use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
     AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, StepAnswers, StepRequest, Story, Tally,
+    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -56,6 +57,10 @@ impl Ledger for Gate {
         self.ledger.step(batch)
     }
 
+    fn report(&self, batch: Vec<ReportRequest>) -> Answer<'_, Pending<ReportAnswers>> {
+        self.ledger.report(batch)
+    }
+
     fn messages(&self, keys: Vec<MessageKey>) -> Answer<'_, Vec<KeyedMessage>> {
         self.ledger.messages(keys)
     }
@@ -78,6 +83,19 @@ impl Ledger for Gate {
 
     fn receipts<'a>(&'a self, sender: &'a OrganId, after: u64, limit: usize) -> Answer<'a, Vec<Receipt>> {
         self.ledger.receipts(sender, after, limit)
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+    ) -> Answer<'a, Option<DeliveryId>> {
+        self.ledger.delivery_of(sender, document_id, recipient)
+    }
+
+    fn status_file<'a>(&'a self, sender: &'a OrganId, sender_sequence: u64) -> Answer<'a, Option<Bytes>> {
+        self.ledger.status_file(sender, sender_sequence)
     }
 
     fn sent<'a>(

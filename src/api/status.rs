@@ -1,0 +1,63 @@
+//! Reporting business statuses.
+
+use super::Api;
+use super::caller::{Caller, Speaker};
+use crate::domain::refusal::{Reason, Refusal};
+use crate::domain::status::Party;
+use crate::intake::{fields, ledger_failed, reports, status_file};
+use crate::proto::{convert, v1};
+
+impl Api {
+    /// Reports statuses of deliveries.
+    pub async fn report_status(
+        &self,
+        caller: Caller,
+        request: v1::ReportStatusRequest,
+    ) -> Result<v1::ReportStatusResponse, Refusal> {
+        let Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
+        let written = reports::read(request.reports)?;
+        let answers = self.dispatch.report(&organ, &by, written).await;
+        let answers = answers.map_err(|error| ledger_failed(&error))?;
+        Ok(v1::ReportStatusResponse { results: reports::results(answers) })
+    }
+    /// A status of a sender's log as an edXML file.
+    pub async fn status_file(
+        &self,
+        caller: Caller,
+        request: v1::GetStatusFileRequest,
+    ) -> Result<v1::GetStatusFileResponse, Refusal> {
+        let Speaker { organ, .. } = self.speaker(caller, &request.organ, "organ")?;
+        let number = request.sender_sequence;
+        if number == 0 {
+            return Err(fields::missing("sender_sequence"));
+        }
+        let ledger = &self.dispatch.ledger;
+        let failed = |error| ledger_failed(&error);
+        if let Some(file) = ledger.status_file(&organ, number).await.map_err(failed)? {
+            return Ok(v1::GetStatusFileResponse { file, original: true });
+        }
+        let receipt = ledger.receipts(&organ, number - 1, 1).await.map_err(failed)?.pop();
+        let receipt = receipt.filter(|receipt| receipt.sender_sequence == number).ok_or_else(no_status)?;
+        let story = ledger.track(&organ, &receipt.message_id).await.map_err(failed)?;
+        let (record, _) = story.ok_or_else(no_status)?;
+        let header = convert::envelope(&record.message, record.payload_bytes).header.unwrap_or_default();
+        let directory = self.directory.load();
+        let reporter = receipt.report().zip(receipt.delivery.as_ref()).map(|(report, delivery)| {
+            match Party::of(report.status.code) {
+                Party::Recipient => delivery.recipient.clone(),
+                Party::Sender => organ.clone(),
+            }
+        });
+        let reporter = reporter.ok_or_else(no_status)?;
+        // One that has left the directory is called by its id.
+        let name = directory.get(&reporter).map_or(reporter.as_str(), |organ| &organ.name);
+        let file = status_file::made(&receipt, name, &header).ok_or_else(no_status)?;
+        Ok(v1::GetStatusFileResponse { file: file.into(), original: false })
+    }
+}
+
+fn no_status() -> Refusal {
+    Refusal::new(Reason::MessageNotFound, "the organ's log has no status of this number")
+        .field("sender_sequence")
+        .hint("give the sender_sequence of a receipt of kind status, as WatchReceipts and Track show it")
+}

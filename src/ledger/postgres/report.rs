@@ -1,0 +1,139 @@
+//! One report of business status: decided on the row under the locks, written at the end of the transaction. And what a file of one
+//! refers to.
+
+use bytes::Bytes;
+use deadpool_postgres::ClientWrapper;
+
+use super::cells::Cells;
+use super::columns::NewReceipt;
+use super::fault::Fault;
+use super::sheet::Sheet;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
+use crate::domain::status::{Decided, Standing};
+use crate::ledger::codes::{at_most, bounded};
+use crate::ledger::reports::{MESSAGES_OF_DOCUMENT_MAX, Reportable};
+use crate::ledger::{ReportError, ReportRequest, Reported};
+
+/// Records one report, or says why not.
+pub(super) fn report<'a>(
+    sheet: &mut Sheet<'a>,
+    request: &'a ReportRequest,
+) -> Result<Result<Reported, ReportError>, Fault> {
+    let id = bounded(request.delivery.0);
+    let Some(row) = sheet.deliveries.get(&id) else { return Ok(Err(ReportError::NotFound)) };
+    let earlier = sheet.reports.get(&id).map_or(&[][..], Vec::as_slice);
+    let found = Reportable {
+        sender: &sheet.account(row.sender)?.id,
+        recipient: &sheet.account(row.recipient)?.id,
+        progress: &row.progress,
+        status: row.status,
+        earlier,
+    };
+    match found.decide(request) {
+        Err(refused) => Ok(Err(refused)),
+        Ok(Decided::Repeated(first)) => Ok(Ok(Reported { receipt: earlier[first].clone(), repeated: true })),
+        Ok(Decided::Recorded(next)) => {
+            let receipt = record(sheet, request, next)?;
+            sheet.reports.entry(id).or_default().push(receipt.clone());
+            Ok(Ok(Reported { receipt, repeated: false }))
+        }
+    }
+}
+
+fn record<'a>(sheet: &mut Sheet<'a>, request: &'a ReportRequest, next: Standing) -> Result<Receipt, Fault> {
+    let row = sheet.deliveries.get_mut(&bounded(request.delivery.0)).ok_or(Fault::Unfamiliar)?;
+    let last = sheet.last_receipts.get_mut(&row.message).ok_or(Fault::Invalid("receipt of a message"))?;
+    // Handed over late, or by a clock that was set back: it happens after what has happened.
+    let (message_sequence, time) = (last.0 + 1, request.at.max(last.1));
+    *last = (message_sequence, time);
+    row.status = next.status;
+    row.is_reported = true;
+    let (sender, recipient, message) = (row.sender, row.recipient, row.message);
+    let (attempt, addressed_to) = (row.progress.attempt, row.addressed_to.clone());
+    let sender_sequence = sheet.next_receipt(sender)?;
+    if let Some(file) = &request.file {
+        sheet.new_files.sender.push(sender);
+        sheet.new_files.sender_sequence.push(bounded(sender_sequence));
+        sheet.new_files.file.push(file);
+    }
+    sheet.new_receipts.push(NewReceipt {
+        sender,
+        sender_sequence,
+        message,
+        message_sequence,
+        delivery: Some(request.delivery),
+        kind: ReceiptKind::Status,
+        time,
+        asserted_by: Some(sheet.number(&request.by)?),
+        attempt,
+        cause: None,
+        reason: request.report.reason.as_bytes().into(),
+        retry_time: None,
+        status: Some(&request.report.status),
+    });
+    let facts = sheet.messages.get(&bounded(message.0)).ok_or(Fault::Invalid("message of a report"))?;
+    Ok(Receipt {
+        sender_sequence,
+        message_sequence,
+        kind: ReceiptKind::Status,
+        sender: sheet.account(sender)?.id.clone(),
+        message_id: facts.message_id.clone(),
+        content_hash: facts.content_hash,
+        payload_hash: facts.payload_hash,
+        time,
+        asserted_by: Asserter::Organ(request.by.clone()),
+        delivery: Some(ReceiptDelivery {
+            id: request.delivery,
+            recipient: sheet.account(recipient)?.id.clone(),
+            addressed_to,
+            attempt,
+        }),
+        cause: None,
+        reason: request.report.reason.clone(),
+        retry_time: None,
+        status: Some(Box::new(request.report.status.clone())),
+    })
+}
+
+/// The delivery to a recipient of the document a sender knows by an id.
+pub(super) async fn delivery_of(
+    client: &ClientWrapper,
+    sender: OrganId,
+    document_id: String,
+    recipient: OrganId,
+) -> Result<Option<DeliveryId>, Fault> {
+    // delivery.of_document
+    let statement = client
+        .prepare_cached(
+            "SELECT d.id FROM (SELECT key, first_delivery, last_delivery FROM message
+                 WHERE sender = (SELECT ref FROM organ WHERE id = $1) AND document_id = $2
+                 ORDER BY key DESC LIMIT $4) m
+             JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
+             WHERE d.recipient = (SELECT ref FROM organ WHERE id = $3)
+             ORDER BY d.attempt > 0 DESC, d.id DESC LIMIT 1",
+        )
+        .await?;
+    let limit = at_most(MESSAGES_OF_DOCUMENT_MAX);
+    let row =
+        client.query_opt(&statement, &[&sender.as_str(), &document_id, &recipient.as_str(), &limit]).await?;
+    row.map(|row| Cells::of(&row).delivery()).transpose()
+}
+
+/// The file a report came in.
+pub(super) async fn file(
+    client: &ClientWrapper,
+    sender: OrganId,
+    sender_sequence: u64,
+) -> Result<Option<Bytes>, Fault> {
+    // status_file.read
+    let statement = client
+        .prepare_cached(
+            "SELECT file FROM status_file
+             WHERE sender = (SELECT ref FROM organ WHERE id = $1) AND sender_sequence = $2",
+        )
+        .await?;
+    let row = client.query_opt(&statement, &[&sender.as_str(), &bounded(sender_sequence)]).await?;
+    row.map(|row| Cells::of(&row).bytes()).transpose()
+}

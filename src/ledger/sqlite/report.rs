@@ -1,0 +1,118 @@
+//! One report of business status: read, decide, write if it is still so, leave the receipt. And what a file of one refers to.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::codes::{Code, at_most, bounded};
+use super::organs::{Names, number};
+use super::receipts::{self, NewReceipt};
+use super::step;
+use super::writer::Book;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::ReceiptKind;
+use crate::domain::status::{Decided, StatusCode};
+use crate::ledger::reports::{MESSAGES_OF_DOCUMENT_MAX, Reportable};
+use crate::ledger::{ReportError, ReportRequest, Reported};
+
+/// Records one report, or says why not.
+pub(super) fn report(
+    db: &Connection,
+    book: &mut Book,
+    request: &ReportRequest,
+) -> rusqlite::Result<Result<Reported, ReportError>> {
+    let Some(row) = step::read(db, request.delivery)? else { return Ok(Err(ReportError::NotFound)) };
+    // Rows of this very transaction may name organs no reader can know yet.
+    let names = Names::default();
+    let mut earlier = receipts::of_reports(db, &names, request.delivery)?;
+    let found = Reportable {
+        sender: &book.accounts.account(row.sender).id,
+        recipient: &book.accounts.account(row.recipient).id,
+        progress: &row.progress,
+        status: row.status,
+        earlier: &earlier,
+    };
+    let next = match found.decide(request) {
+        Err(refused) => return Ok(Err(refused)),
+        Ok(Decided::Repeated(first)) => {
+            return Ok(Ok(Reported { receipt: earlier.swap_remove(first), repeated: true }));
+        }
+        Ok(Decided::Recorded(next)) => next,
+    };
+    if next.status != row.status {
+        update(db, request.delivery, row.status, next.status)?;
+    }
+    let (last_sequence, last_time) = receipts::last(db, row.message)?;
+    let receipt = NewReceipt {
+        sender: row.sender,
+        message: row.message,
+        message_sequence: last_sequence + 1,
+        delivery: Some(request.delivery),
+        kind: ReceiptKind::Status,
+        time: request.at.max(last_time),
+        asserted_by: Some(book.accounts.number(db, &request.by)?),
+        attempt: row.progress.attempt,
+        cause: None,
+        reason: &request.report.reason,
+        retry_time: None,
+        status: Some(&request.report.status),
+    };
+    let sender_sequence = receipts::append(db, book, &receipt)?;
+    if let Some(file) = &request.file {
+        // status_file.insert
+        db.prepare_cached("INSERT INTO status_file (sender, sender_sequence, file) VALUES (?1, ?2, ?3)")?
+            .execute((row.sender, sender_sequence, file.as_ref()))?;
+    }
+    let recorded = receipts::of_reports(db, &names, request.delivery)?.pop();
+    let receipt = recorded.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(Ok(Reported { receipt, repeated: false }))
+}
+
+/// The delivery to a recipient of the document a sender knows by an id.
+pub(super) fn delivery_of(
+    db: &Connection,
+    sender: &OrganId,
+    document_id: &str,
+    recipient: &OrganId,
+) -> rusqlite::Result<Option<DeliveryId>> {
+    let (Some(sender), Some(recipient)) = (number(db, sender)?, number(db, recipient)?) else {
+        return Ok(None);
+    };
+    // delivery.of_document
+    db.prepare_cached(
+        "SELECT d.id FROM (SELECT key, first_delivery, deliveries FROM message
+             WHERE sender = ?1 AND document_id = ?2 ORDER BY key DESC LIMIT ?4) m
+         JOIN delivery d ON d.id >= m.first_delivery AND d.id < m.first_delivery + m.deliveries
+         WHERE d.recipient = ?3 ORDER BY d.attempt > 0 DESC, d.id DESC LIMIT 1",
+    )?
+    .query_row((sender, document_id, recipient, at_most(MESSAGES_OF_DOCUMENT_MAX)), |row| {
+        row.get(0).map(DeliveryId)
+    })
+    .optional()
+}
+
+/// The file a report came in.
+pub(super) fn file(
+    db: &Connection,
+    sender: &OrganId,
+    sender_sequence: u64,
+) -> rusqlite::Result<Option<Bytes>> {
+    let Some(sender) = number(db, sender)? else { return Ok(None) };
+    // status_file.read
+    db.prepare_cached("SELECT file FROM status_file WHERE sender = ?1 AND sender_sequence = ?2")?
+        .query_row((sender, bounded(sender_sequence)), |row| row.get::<_, Vec<u8>>(0).map(Bytes::from))
+        .optional()
+}
+
+fn update(
+    db: &Connection,
+    delivery: DeliveryId,
+    from: Option<StatusCode>,
+    to: Option<StatusCode>,
+) -> rusqlite::Result<()> {
+    // delivery.report
+    let moved = db
+        .prepare_cached("UPDATE delivery SET status = ?3 WHERE id = ?1 AND status IS ?2")?
+        .execute((delivery.0, from.map(Code), to.map(Code)))?;
+    if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
+}
