@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::delivery::Dispatch;
-use crate::directory::Directory;
+use crate::directory::{Ambiguity, Directory, vietnam_day};
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::proto::convert;
@@ -58,6 +58,8 @@ pub struct Limits {
     pub collect_window_bytes: u64,
     /// Streams an organ may have open.
     pub streams_per_organ_max: usize,
+    /// Where documents go that several organs could get.
+    pub ambiguity: Ambiguity,
 }
 
 impl Api {
@@ -79,6 +81,11 @@ impl Api {
             tasks,
             stop,
         }
+    }
+
+    /// The day it is in Vietnam.
+    fn today(&self) -> time::Date {
+        vietnam_day(self.dispatch.clock.now())
     }
 
     /// A refusal as a status, counted.

@@ -16,7 +16,7 @@ use crate::amqp::OptionsError;
 use crate::api::{self, ServeError};
 use crate::bridge::Bridge;
 use crate::broker::rabbit::RabbitBroker;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory};
 use crate::domain::time::Clock;
@@ -36,7 +36,7 @@ mod reload;
 mod stores;
 mod watch;
 
-pub use assemble::tls_files;
+pub use assemble::{ambiguity, tls_files};
 pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
@@ -104,7 +104,7 @@ pub struct Gateway {
 struct Parts {
     tls: Arc<ServerTls>,
     directory: Arc<ArcSwap<Directory>>,
-    directory_files: Vec<PathBuf>,
+    directory_config: config::directory::Directory,
     dispatch: Arc<Dispatch>,
     rabbit: Option<Arc<RabbitBroker>>,
     bridge: Option<Bridge>,
@@ -115,7 +115,7 @@ impl Gateway {
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let (metrics, exposition) = Metrics::exported();
         let metrics = Arc::new(metrics);
-        let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
+        let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory)?));
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
         let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
@@ -124,7 +124,7 @@ impl Gateway {
         let mut parts = Parts {
             tls,
             directory,
-            directory_files: config.directory.files.clone(),
+            directory_config: config.directory.clone(),
             dispatch: Arc::clone(&dispatch),
             rabbit,
             bridge: None,

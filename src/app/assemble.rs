@@ -15,8 +15,9 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
 use crate::config::broker::Kind;
+use crate::config::directory::Ambiguous;
 use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
-use crate::directory::Directory;
+use crate::directory::{Ambiguity, Directory};
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
 use crate::identity::tls::TlsFiles;
@@ -60,6 +61,7 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
         ttl: config.delivery.ttl,
         rate_per_s: at_least_one(config.limits.rate_per_s),
         rate_burst: at_least_one(config.limits.rate_burst),
+        ambiguity: ambiguity(config),
     };
     Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
 }
@@ -76,9 +78,18 @@ pub(super) fn api(
         stream_window: config.limits.stream_window,
         collect_window_bytes: config.limits.collect_window_bytes as u64,
         streams_per_organ_max: config.limits.streams_per_organ_max,
+        ambiguity: ambiguity(config),
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
     Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
+}
+
+/// Where documents go that several organs could get.
+pub fn ambiguity(config: &Config) -> Ambiguity {
+    match config.directory.ambiguous {
+        Ambiguous::Handler => Ambiguity::Handler,
+        Ambiguous::Refuse => Ambiguity::Refuse,
+    }
 }
 
 /// Where the certificates of a configuration are.

@@ -1,9 +1,9 @@
 //! What can be replaced while the gateway works: certificates, revocation lists, the directory.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Parts;
+use crate::config;
 use crate::directory::{self, Directory};
 use crate::identity;
 
@@ -20,7 +20,7 @@ pub enum ReloadError {
 
 impl Parts {
     pub(super) fn reload(&self) -> Result<(), ReloadError> {
-        let directory = read_directory(&self.directory_files).map(|new| self.directory.store(Arc::new(new)));
+        let directory = read_directory(&self.directory_config).map(|new| self.directory.store(Arc::new(new)));
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
         directory?;
@@ -32,7 +32,7 @@ impl Parts {
     }
 }
 
-/// The directory of the files, or the one the program carries when there are none.
-pub fn read_directory(files: &[PathBuf]) -> Result<Directory, directory::Error> {
-    if files.is_empty() { Ok(Directory::embedded()) } else { Directory::from_csv_files(files) }
+/// The directory of the files, or the one the program carries when there are none, and what has changed since.
+pub fn read_directory(config: &config::directory::Directory) -> Result<Directory, directory::Error> {
+    Directory::read(&config.files, &config.changes)
 }
