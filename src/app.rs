@@ -18,7 +18,7 @@ use crate::bridge::Bridge;
 use crate::broker::rabbit::RabbitBroker;
 use crate::config::{self, Config};
 use crate::delivery::{Dispatch, Stalls, Timers};
-use crate::directory::{self, Directory};
+use crate::directory::{self, Directory, Versions};
 use crate::domain::time::Clock;
 use crate::identity;
 use crate::identity::accept::Acceptor;
@@ -28,9 +28,11 @@ use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
+use crate::redirect::Redirects;
 use crate::submission::Desk;
 
 mod assemble;
+mod orders;
 mod rabbit;
 mod reload;
 mod stores;
@@ -90,7 +92,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Where metrics and probes are.
     pub ops_address: SocketAddr,
-    parts: Parts,
+    parts: Arc<Parts>,
     stop: CancellationToken,
     drain: CancellationToken,
     drain_delay: Duration,
@@ -104,9 +106,11 @@ pub struct Gateway {
 struct Parts {
     tls: Arc<ServerTls>,
     directory: Arc<ArcSwap<Directory>>,
+    versions: Arc<Versions>,
     directory_config: config::directory::Directory,
     dispatch: Arc<Dispatch>,
     rabbit: Option<Arc<RabbitBroker>>,
+    redirects: Arc<Redirects>,
     bridge: Option<Bridge>,
 }
 
@@ -121,12 +125,15 @@ impl Gateway {
         let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
         let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
+        let redirects = Redirects::new(Arc::clone(&dispatch), Arc::clone(&directory), ambiguity(config));
         let mut parts = Parts {
             tls,
+            versions: Arc::new(Versions::new(directory.load_full())),
             directory,
             directory_config: config.directory.clone(),
             dispatch: Arc::clone(&dispatch),
             rabbit,
+            redirects: Arc::new(redirects),
             bridge: None,
         };
         let stop = CancellationToken::new();
@@ -152,10 +159,12 @@ impl Gateway {
         let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
         background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
+        background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
+        let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;
         let draining = Draining { drain: drain.clone(), streams: tasks.clone() };
-        background.push(tokio::spawn(control.run(draining, stop.child_token())));
+        background.push(tokio::spawn(control.run(orders::of(&parts, draining), stop.child_token())));
         let ops = watch::server(config, &parts, exposition, &drain).await?;
         let ops_address = ops.local_addr().map_err(|source| StartError::Listen {
             key: "ops.listen",

@@ -11,6 +11,8 @@ mod bench;
 mod check_config;
 mod collect;
 mod connection;
+mod control;
+mod directory;
 mod drain;
 mod exit;
 mod files;
@@ -54,6 +56,7 @@ enum Command {
     Collect(collect::Collect),
     Track(track::Track),
     Receipts(receipts::Receipts),
+    Directory(directory::Directory),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -79,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Collect(collect) => collect.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
+        Command::Directory(directory) => directory.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),

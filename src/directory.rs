@@ -12,6 +12,7 @@ mod near;
 mod organ;
 pub mod reform;
 mod resolve;
+mod versions;
 mod write;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ pub use self::error::{Error, Why};
 pub use self::forecast::{Forecast, Mail};
 pub use self::organ::{Binding, Link, Organ, Rename, vietnam_day};
 pub use self::resolve::{Ambiguity, Resolution};
+pub use self::versions::{Changes, Versions};
 use crate::domain::organ_id::OrganId;
 
 const EMBEDDED: [(&str, &str); 2] = [

@@ -21,7 +21,10 @@
 //! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
 //!    commit are given. A reader called after it sees what it tells of. Where several nodes write, each is told of the
 //!    others' receipts and due times too, and by [`Commit::missed`] when it may not have been.
-//! 8. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
+//! 8. *A delivery whose recipient has closed* is redirected by one step ([`Event::Redirect`]): it ends, and a new delivery of the same
+//!    message takes its place in the mailbox of the organ that took over, in the same commit and with one receipt, which is the new
+//!    delivery's and names both. What was accepted stays as it was answered. Mailboxes may grow beyond their bound by it.
+//! 9. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 
 use std::future::Future;
@@ -206,6 +209,9 @@ pub struct BecameReady {
     pub message: Option<Arc<Message>>,
 }
 
+/// An open delivery that nobody holds.
+pub type Unheld = (DeliveryId, State);
+
 /// What one commit changed that others wait for.
 #[derive(Debug, Default)]
 pub struct Commit {
@@ -384,6 +390,14 @@ pub trait Ledger: Send + Sync + 'static {
         before: Timestamp,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>>;
+
+    /// Open deliveries of an organ that nobody holds - ready, waiting or dead -, with ids above `after`, in order, at most `limit`.
+    fn unheld<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>>;
 
     /// Deliveries the broker has not confirmed, of this node or of nodes that are gone, with ids above `after`, in order, at
     /// most `limit`. Some may not be ready any more. None without an outbox.

@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status};
 use super::Api;
 use super::caller::Caller;
 use super::cursor::{self, Log};
+use super::follow;
 use super::history::page_size;
 use crate::directory::{Link, Organ, Resolution, Selection};
 use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX};
@@ -38,6 +39,14 @@ impl DirectoryService for Api {
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         let found = Caller::of(&request).and_then(|_| self.resolution(&request.into_inner().organ_id));
         found.map(Response::new).map_err(|refusal| self.refuse(&refusal))
+    }
+
+    type WatchStream = follow::Responses;
+
+    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = Caller::of(&request);
+        let followed = caller.and_then(|caller| self.follow(caller, &request.into_inner()));
+        followed.map(Response::new).map_err(|refusal| self.refuse(&refusal))
     }
 }
 
@@ -117,7 +126,7 @@ impl Api {
 }
 
 /// An organ as it is on a day.
-fn organ(organ: &Organ, day: time::Date) -> v1::Organ {
+pub fn organ(organ: &Organ, day: time::Date) -> v1::Organ {
     let date = |date: Option<time::Date>| date.map(|date| date.to_string()).unwrap_or_default();
     v1::Organ {
         organ_id: organ.id.to_string(),

@@ -16,7 +16,7 @@ use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
+use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Strays, Timers};
 use crate::directory::{Ambiguity, Directory};
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
@@ -46,8 +46,8 @@ pub(super) fn dispatch(
         Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
         None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
     };
-    let (served, heads) = (Served::default(), Heads::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
+    let (served, heads, strays) = (Served::default(), Heads::default(), Strays::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, strays, clock, metrics }, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -81,6 +81,7 @@ pub(super) fn api(
         ambiguity: ambiguity(config),
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
+    let directory = (directory, Arc::clone(&parts.versions));
     Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
 }
 

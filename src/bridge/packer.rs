@@ -14,7 +14,7 @@ use super::letter::{DELIVERY_HEADER, LEASE_HEADER, text};
 use super::office::PERSISTENT;
 use crate::broker::rabbit::{Packed, Packer, Whole};
 use crate::delivery::HotMessages;
-use crate::directory::{Directory, Link};
+use crate::directory::{Directory, Link, vietnam_day};
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
@@ -61,7 +61,9 @@ impl Deliveries {
     }
 
     fn form(&self, organ: &OrganId) -> Option<Form> {
-        match self.directory.load().get(organ)?.link {
+        let (directory, today) = (self.directory.load(), vietnam_day(self.clock.now()));
+        // Nothing more goes into the queues of one that has closed.
+        match directory.get(organ).filter(|organ| !organ.is_closed_on(today))?.link {
             Link::Grpc => None,
             Link::Amqp => Some(Form::Protobuf),
             Link::AmqpJson => Some(Form::Json),

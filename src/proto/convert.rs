@@ -128,6 +128,7 @@ pub fn state(state: State) -> v1::DeliveryState {
         State::Expired => v1::DeliveryState::Expired,
         State::Cancelled => v1::DeliveryState::Cancelled,
         State::Dead => v1::DeliveryState::Dead,
+        State::Redirected => v1::DeliveryState::Redirected,
     }
 }
 
@@ -153,6 +154,7 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::GatewayRestarted => v1::DeliveryCause::GatewayRestarted,
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
+        Cause::RecipientClosed => v1::DeliveryCause::RecipientClosed,
     }
 }
 
@@ -179,6 +181,7 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         cause: receipt.cause.map_or(v1::DeliveryCause::Unspecified, cause).into(),
         reason: receipt.reason.clone(),
         retry_time: receipt.retry_time.map(timestamp),
+        replaces_delivery_id: optional(delivery.and_then(|d| d.replaces.as_ref())),
     }
 }
 

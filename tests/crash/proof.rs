@@ -53,6 +53,7 @@ fn receipt(document: &Document, number: u32, kind: ReceiptKind, about: usize, at
         cause: cause.into(),
         reason: reason.into(),
         retry_time: None,
+        replaces_delivery_id: String::new(),
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) async fn read<'a>(
         new_deliveries: Deliveries::default(),
         new_receipts: Receipts::default(),
         outbox: Attempts::default(),
+        withdrawn: Attempts::default(),
         new_facts: NewFacts::default(),
         commit: Commit::default(),
     };
@@ -82,7 +83,7 @@ struct Wanted<'a> {
     acceptances: Vec<&'a Acceptance>,
     senders: Vec<OrganRef>,
     message_ids: Vec<&'a str>,
-    /// Senders and recipients of the acceptances.
+    /// Senders and recipients of the acceptances, and those deliveries are redirected to.
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
@@ -90,7 +91,7 @@ struct Wanted<'a> {
     deliveries: Vec<i64>,
     /// Those of which it is not known between whom they are.
     strange: Vec<i64>,
-    /// How many deliveries the acceptances make.
+    /// How many deliveries the acceptances and redirections make.
     deliveries_new: i64,
 }
 
@@ -107,6 +108,10 @@ impl<'a> Wanted<'a> {
             }
         }
         let number = |organ| names.number(organ).ok_or(Fault::Unfamiliar);
+        for successor in batch.iter().flat_map(Command::successors) {
+            organs.insert(number(successor)?);
+            deliveries_new += 1;
+        }
         for new in &acceptances {
             let sender = number(&new.message.sender)?;
             organs.insert(sender);
@@ -158,7 +163,7 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let mut cells = Cells::of(row);
     let id = cells.plain()?;
     let (message, sender, recipient) = (cells.key()?, cells.plain()?, cells.plain()?);
-    let addressed_to = cells.organ_if_any()?;
+    let (addressed_to, addressed_ref) = (cells.organ_if_any()?, cells.plain()?);
     let (lane, payload_bytes, holder) = (cells.code()?, cells.number()?, cells.plain()?);
     let progress = cells.progress()?;
     let (alone, last) = (cells.plain()?, (cells.small()?, cells.time()?));
@@ -167,6 +172,7 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
         sender,
         recipient,
         addressed_to,
+        addressed_ref,
         lane,
         payload_bytes,
         holder,

@@ -13,7 +13,7 @@ use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, BecameReady, Commit, MessageKey};
+use crate::ledger::{Accepted, BecameReady, Commit, MessageKey, Ready};
 
 /// What is known of one locked organ.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub(super) struct Row {
     pub sender: OrganRef,
     pub recipient: OrganRef,
     pub addressed_to: Option<OrganId>,
+    pub addressed_ref: Option<OrganRef>,
     pub lane: Lane,
     pub payload_bytes: u64,
     /// The node on whose stream it is.
@@ -69,6 +70,8 @@ pub(super) struct Sheet<'a> {
     pub new_deliveries: Deliveries,
     pub new_receipts: Receipts<'a>,
     pub outbox: Attempts,
+    /// What is no longer to be published.
+    pub withdrawn: Attempts,
     pub new_facts: NewFacts,
     pub commit: Commit,
 }
@@ -104,6 +107,13 @@ impl Sheet<'_> {
             self.outbox.put(&became.ready);
         }
         self.commit.ready.push(became);
+    }
+
+    /// A delivery is no longer to be published.
+    pub fn withdraw(&mut self, gone: &Ready) {
+        self.outbox.forget(gone.delivery);
+        self.withdrawn.put(gone);
+        self.commit.ready.retain(|became| became.ready.delivery != gone.delivery);
     }
 
     /// Tells of a due time.

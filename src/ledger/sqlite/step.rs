@@ -6,6 +6,7 @@ use super::codes::{Code, bounded};
 use super::organs::OrganRef;
 use super::outbox;
 use super::receipts::{self, NewReceipt};
+use super::redirect;
 use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
 use crate::domain::message::Lane;
@@ -13,14 +14,15 @@ use crate::domain::receipt::Asserter;
 use crate::domain::time::Timestamp;
 use crate::ledger::{BecameReady, MessageKey, Ready, StepError, StepRequest, Stepped};
 
-struct Row {
-    message: MessageKey,
-    sender: OrganRef,
-    recipient: OrganRef,
-    addressed_to: Option<OrganRef>,
-    lane: Lane,
-    payload_bytes: u64,
-    progress: Progress,
+/// A delivery as it stands.
+pub(super) struct Row {
+    pub message: MessageKey,
+    pub sender: OrganRef,
+    pub recipient: OrganRef,
+    pub addressed_to: Option<OrganRef>,
+    pub lane: Lane,
+    pub payload_bytes: u64,
+    pub progress: Progress,
 }
 
 /// Takes one step, or says why not.
@@ -44,6 +46,7 @@ pub(super) fn step(
             // Handed over late, or by a clock that was set back: it happens after what has happened.
             let time = request.at.max(last_time);
             update(db, request.delivery, &row.progress, &next, time)?;
+            let successor = redirect::replace(db, book, request, &row)?;
             if let Some(entry) = &entry {
                 let asserted_by = match &request.by {
                     Asserter::Gateway => None,
@@ -53,11 +56,11 @@ pub(super) fn step(
                     sender: row.sender,
                     message: row.message,
                     message_sequence: last_sequence + 1,
-                    delivery: Some(request.delivery),
+                    delivery: Some(successor.unwrap_or(request.delivery)),
                     kind: entry.kind,
                     time,
                     asserted_by,
-                    attempt: next.attempt,
+                    attempt: if successor.is_some() { 0 } else { next.attempt },
                     cause: entry.cause,
                     reason: &entry.reason,
                     retry_time: entry.retry_time,
