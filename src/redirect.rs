@@ -3,11 +3,12 @@
 //! What is decided here is written by steps of the ledger, so that it happens once whoever else tries, on this node or another. What
 //! is in flight when its recipient closes is left to whoever holds it, and follows when it comes back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use time::Date;
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::CancellationToken;
@@ -17,14 +18,18 @@ use crate::directory::{Ambiguity, Directory, Resolution, vietnam_day};
 use crate::domain::delivery::{DeliveryId, Event, State};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
-use crate::ledger::{self, StepRequest};
+use crate::ledger::{self, MailboxTally, StepRequest};
 
 /// Deliveries moved in one step of the ledger.
 const BATCH: usize = 512;
+/// Closed organs whose mail is moved at a time: what they ask of the ledger shares its commits.
+const MOVED_AT_ONCE: usize = 32;
 /// Mailboxes emptied at a time.
 const EMPTIED_AT_ONCE: usize = 16;
-/// A broker that does not answer leaves pointers behind, which lead nowhere.
-const EMPTY_TIMEOUT: Duration = Duration::from_secs(10);
+/// A mailbox that is not emptied by then is tried again later.
+const EMPTY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Until then what was being published has arrived.
+const EMPTY_AGAIN_DELAY: Duration = Duration::from_secs(5);
 /// How often it is looked whether another day has begun: the machine's clock may be set.
 const DAY_LOOK_DELAY: Duration = Duration::from_secs(60);
 
@@ -70,17 +75,18 @@ impl Redirects {
         let _alone = self.moving.lock().await;
         let (directory, today) = (self.directory.load_full(), self.today());
         let closed = directory.organs().iter().filter(|organ| organ.is_closed_on(today));
-        self.dispatch.strays.close(closed.map(|organ| organ.id.clone()).collect());
+        let reopened = self.dispatch.strays.close(closed.map(|organ| organ.id.clone()).collect());
+        self.publish_again(&reopened).await?;
         let is_closed = |organ: &OrganId| directory.get(organ).is_some_and(|organ| organ.is_closed_on(today));
-        let mut moved = Vec::new();
-        for mailbox in self.dispatch.ledger.mailboxes().await? {
-            if is_closed(&mailbox.organ) {
-                let in_flight = mailbox.in_flight;
-                let (to, deliveries) = self.move_mail(&directory, today, &mailbox.organ).await?;
-                self.to_empty.add([mailbox.organ.clone()]);
-                moved.push(Moved { organ: mailbox.organ, to, deliveries, in_flight });
-            }
-        }
+        let mailboxes = self.dispatch.ledger.mailboxes().await?;
+        let left: Vec<_> = mailboxes.into_iter().filter(|mailbox| is_closed(&mailbox.organ)).collect();
+        self.to_empty.add(left.iter().map(|mailbox| mailbox.organ.clone()));
+        let move_one = async |MailboxTally { organ, in_flight, .. }: MailboxTally| {
+            let (to, deliveries) = self.move_mail(&directory, today, &organ).await?;
+            Ok::<_, ledger::Error>(Moved { organ, to, deliveries, in_flight })
+        };
+        let moving = futures_util::stream::iter(left).map(move_one).buffer_unordered(MOVED_AT_ONCE);
+        let mut moved: Vec<Moved> = moving.try_collect().await?;
         moved.retain(|moved| moved.deliveries + moved.in_flight > 0);
         moved.sort_by(|a, b| a.organ.cmp(&b.organ));
         Ok(moved)
@@ -174,24 +180,52 @@ impl Redirects {
         }
     }
 
-    /// Takes from the mailboxes of closed organs what still lies there: pointers to deliveries that have gone on.
+    /// What became ready while an organ counted as closed was published nowhere.
+    async fn publish_again(&self, reopened: &[OrganId]) -> Result<(), ledger::Error> {
+        for organ in reopened {
+            self.dispatch.ledger.publish_again(Some(organ)).await?.await?;
+        }
+        if !reopened.is_empty() {
+            self.dispatch.broker.look_again();
+        }
+        Ok(())
+    }
+
+    /// Takes from the mailboxes of closed organs what still lies there: pointers to deliveries that have gone on. Twice, because
+    /// some may have been on their way; and until the broker answers.
     async fn empty_mailboxes(&self) {
         loop {
-            let organs = futures_util::stream::iter(self.to_empty.take().await);
-            let empty = async |organ| {
-                if tokio::time::timeout(EMPTY_TIMEOUT, self.empty(&organ)).await.is_err() {
-                    tracing::warn!(%organ, "the mailbox of a closed organ could not be emptied; what is left in it leads nowhere");
-                }
-            };
-            organs.for_each_concurrent(EMPTIED_AT_ONCE, empty).await;
+            let organs = self.to_empty.take().await;
+            self.empty_all(&organs).await;
+            tokio::time::sleep(EMPTY_AGAIN_DELAY).await;
+            let left = self.empty_all(&organs).await;
+            if !left.is_empty() {
+                tracing::warn!(
+                    mailboxes = left.len(),
+                    "mailboxes of closed organs are not emptied yet; what is in them leads nowhere"
+                );
+                self.to_empty.add(left);
+            }
         }
     }
 
-    async fn empty(&self, organ: &OrganId) {
+    /// Gives those that could not be emptied.
+    async fn empty_all(&self, organs: &BTreeSet<OrganId>) -> Vec<OrganId> {
+        let empty = async |organ: &OrganId| {
+            let emptied = tokio::time::timeout(EMPTY_TIMEOUT, self.empty(organ)).await;
+            (!matches!(emptied, Ok(Ok(())))).then(|| organ.clone())
+        };
+        let emptied = futures_util::stream::iter(organs).map(empty).buffer_unordered(EMPTIED_AT_ONCE);
+        emptied.filter_map(std::future::ready).collect().await
+    }
+
+    async fn empty(&self, organ: &OrganId) -> Result<(), ledger::Error> {
         let mut consumer = Arc::clone(&self.dispatch.broker).consume(organ);
-        while let Ok(left) = consumer.look(BATCH, u64::MAX).await
-            && !left.is_empty()
-        {
+        loop {
+            let left = consumer.look(BATCH, u64::MAX).await?;
+            if left.is_empty() {
+                return Ok(());
+            }
             left.iter().for_each(|ready| consumer.decided(ready.delivery));
         }
     }

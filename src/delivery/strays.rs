@@ -1,7 +1,7 @@
 //! Mail of closed organs: who is closed today, and for whom of them something has become ready.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -43,9 +43,11 @@ pub struct Strays {
 }
 
 impl Strays {
-    /// From now on these are closed.
-    pub fn close(&self, organs: HashSet<OrganId>) {
-        self.closed.store(organs.into());
+    /// From now on these are closed. Gives those that no longer are.
+    pub fn close(&self, organs: HashSet<OrganId>) -> Vec<OrganId> {
+        let organs = Arc::new(organs);
+        let before = self.closed.swap(Arc::clone(&organs));
+        before.difference(&organs).cloned().collect()
     }
 
     /// Something has become ready for an organ. True when it is closed: then it is seen to, and not to be delivered.
@@ -67,13 +69,13 @@ mod tests {
         let organ = |text| OrganId::parse(text).unwrap();
         let strays = Strays::default();
         assert!(!strays.catches(&organ("H02")));
-        strays.close(HashSet::from([organ("H02"), organ("H03")]));
+        assert!(strays.close(HashSet::from([organ("H02"), organ("H03")])).is_empty());
         assert!(
             strays.catches(&organ("H03")) && strays.catches(&organ("H02")) && strays.catches(&organ("H03"))
         );
         assert!(!strays.catches(&organ("H05")));
         assert_eq!(strays.seen.take().await.into_iter().collect::<Vec<_>>(), [organ("H02"), organ("H03")]);
-        strays.close(HashSet::new());
+        assert_eq!(strays.close(HashSet::from([organ("H03")])), [organ("H02")]);
         assert!(!strays.catches(&organ("H02")));
     }
 }

@@ -148,13 +148,16 @@ async fn left_empty(rabbitmq: &RabbitMq, closings: &[Closing]) {
     let connection =
         lapin::Connection::connect(&rabbitmq.uri(), lapin::ConnectionProperties::default()).await;
     let connection = connection.unwrap();
-    let channel = connection.create_channel().await.unwrap();
     for closing in closings {
         let queue = format!("truc.mailbox.{}", closing.organ);
         until(&queue, async || {
+            // A queue that was never made ends the channel, and holds nothing.
+            let channel = connection.create_channel().await.unwrap();
             let options = lapin::options::QueueDeclareOptions { passive: true, ..Default::default() };
             let declared = channel.queue_declare(queue.as_str().into(), options, Default::default()).await;
-            declared.unwrap().message_count() == 0
+            let messages = declared.map_or(0, |declared| declared.message_count());
+            let _closed_already = channel.close(200, "looked".into()).await.is_err();
+            messages == 0
         })
         .await;
     }
@@ -202,13 +205,12 @@ async fn check_successor(
     let sources = closings.iter().filter(|closing| closing.destination(rule) == Some(to)).count();
     let agency = site.agency(gateway, to).await;
     let mut taken = Vec::new();
-    until("its mail", async || {
-        let fetched = agency.fetch(100, 1).await;
+    while taken.len() < sources * messages {
+        let fetched = agency.fetch(100, 20).await;
+        assert!(!fetched.is_empty(), "{} of {}", taken.len(), sources * messages);
         agency.settle(fetched.iter().map(delivered).collect()).await;
         taken.extend(fetched.into_iter().map(|delivery| delivery.delivery_id));
-        taken.len() >= sources * messages
-    })
-    .await;
+    }
     let each: BTreeSet<_> = taken.iter().collect();
     assert_eq!((taken.len(), each.len()), (sources * messages, sources * messages));
     assert!(agency.fetch(100, 1).await.is_empty());

@@ -29,7 +29,7 @@ pub async fn another_delivery_takes_its_place<L: LedgerUnderTest>() {
     let stepped = open.step(redirect(old, "H05")).await.unwrap();
     assert_eq!((stepped.progress.state, stepped.progress.due_at), (State::Redirected, None));
     let became: Vec<_> = open.told().into_iter().flat_map(|commit| commit.ready).collect();
-    let [became] = became.as_slice() else { panic!("{became:?}") };
+    let [became] = became.as_slice() else { unreachable!("{became:?}") };
     assert_eq!((&became.organ, became.lane, became.ready.attempt), (&organ("H05"), Lane::Urgent, 0));
     let new = became.ready.delivery;
     assert!(new > accepted.deliveries[1].id);
@@ -49,7 +49,7 @@ pub async fn another_delivery_takes_its_place<L: LedgerUnderTest>() {
     ];
     assert_eq!(stand, expected);
     assert_eq!(record.deliveries[0].ended_at, Some(t(5)));
-    let [_, told] = receipts.as_slice() else { panic!("{receipts:?}") };
+    let [_, told] = receipts.as_slice() else { unreachable!("{receipts:?}") };
     assert_eq!((told.kind, told.reason.as_str()), (ReceiptKind::Redirected, "NQ 1"));
     let about = told.delivery.as_ref().unwrap();
     assert_eq!((about.id, about.replaces, about.attempt), (new, Some(old), 0));
@@ -86,7 +86,7 @@ pub async fn what_is_held_stays_and_what_has_ended_is_never_moved<L: LedgerUnder
     let late = settle(d, "H02", 1, Outcome::Delivered, t(9));
     assert_eq!(open.step(late).await, refused(StepRefused::Ended(State::Redirected)));
     assert!(ready(&open, "H49", Lane::Normal).await.is_empty());
-    let [new] = ready(&open, "H05", Lane::Normal).await[..] else { panic!("there is one") };
+    let [new] = ready(&open, "H05", Lane::Normal).await[..] else { unreachable!("there is one") };
     let late = StepRequest { at: t(EXPIRY), ..redirect(new, "H49") };
     assert_eq!(open.step(late).await, refused(StepRefused::NotReady), "it expires instead");
     let kinds: Vec<_> = open.receipts("G22").await.into_iter().map(|receipt| receipt.kind).collect();
@@ -98,7 +98,7 @@ pub async fn a_second_closing_is_followed<L: LedgerUnderTest>() {
     let open = Open::<L>::new().await.reopened().await;
     let first = open.accepted(letter("G22", "one", &["H02"])).await.deliveries[0].id;
     open.step(redirect(first, "H05")).await.unwrap();
-    let [second] = ready(&open, "H05", Lane::Normal).await[..] else { panic!("there is one") };
+    let [second] = ready(&open, "H05", Lane::Normal).await[..] else { unreachable!("there is one") };
     let open = open.killed().await;
     open.step(redirect(second, "H49")).await.unwrap();
     let (record, receipts) = open.track("G22", "one").await.unwrap();
@@ -147,7 +147,7 @@ pub async fn nobody_took_over<L: LedgerUnderTest>() {
     assert_eq!(open.step(strand.clone()).await.unwrap().progress.state, State::Dead);
     assert_eq!(open.step(strand).await.unwrap().progress.state, State::Dead, "said again, it is so already");
     let receipts = open.receipts("G22").await;
-    let [_, dead] = receipts.as_slice() else { panic!("{receipts:?}") };
+    let [_, dead] = receipts.as_slice() else { unreachable!("{receipts:?}") };
     assert_eq!(
         (dead.kind, dead.cause, &*dead.reason),
         (ReceiptKind::Dead, Some(Cause::RecipientClosed), "closed")
