@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use tonic::Status;
 
 use crate::delivery::Dispatch;
-use crate::directory::Directory;
+use crate::directory::{Ambiguity, Directory, Versions, vietnam_day};
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::proto::convert;
@@ -19,6 +19,7 @@ mod collect;
 mod cursor;
 mod directory;
 mod exchange;
+mod follow;
 mod history;
 mod receipts;
 mod server;
@@ -38,6 +39,8 @@ pub struct Api {
     pub dispatch: Arc<Dispatch>,
     /// Who takes part.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// What has changed of it.
+    pub versions: Arc<Versions>,
     /// What the handlers are limited to.
     pub limits: Limits,
     /// Open streams per organ.
@@ -59,6 +62,8 @@ pub struct Limits {
     pub collect_window_bytes: u64,
     /// Streams an organ may have open.
     pub streams_per_organ_max: usize,
+    /// Where documents go that several organs could get.
+    pub ambiguity: Ambiguity,
 }
 
 impl Api {
@@ -66,7 +71,7 @@ impl Api {
     pub fn new(
         desk: Arc<Desk>,
         dispatch: Arc<Dispatch>,
-        directory: Arc<ArcSwap<Directory>>,
+        (directory, versions): (Arc<ArcSwap<Directory>>, Arc<Versions>),
         limits: Limits,
         tasks: TaskTracker,
         stop: CancellationToken,
@@ -75,11 +80,17 @@ impl Api {
             desk,
             dispatch,
             directory,
+            versions,
             limits,
             streams: Arc::new(Streams::new(limits.streams_per_organ_max)),
             tasks,
             stop,
         }
+    }
+
+    /// The day it is in Vietnam.
+    fn today(&self) -> time::Date {
+        vietnam_day(self.dispatch.clock.now())
     }
 
     /// A refusal as a status, counted.

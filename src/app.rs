@@ -16,9 +16,9 @@ use crate::amqp::OptionsError;
 use crate::api::{self, ServeError};
 use crate::bridge::Bridge;
 use crate::broker::rabbit::RabbitBroker;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::delivery::{Dispatch, Stalls, Timers};
-use crate::directory::{self, Directory};
+use crate::directory::{self, Directory, Versions};
 use crate::domain::time::Clock;
 use crate::identity;
 use crate::identity::accept::Acceptor;
@@ -28,15 +28,17 @@ use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
+use crate::redirect::Redirects;
 use crate::submission::Desk;
 
 mod assemble;
+mod orders;
 mod rabbit;
 mod reload;
 mod stores;
 mod watch;
 
-pub use assemble::tls_files;
+pub use assemble::{ambiguity, tls_files};
 pub use rabbit::rabbitmq;
 pub use reload::{ReloadError, read_directory};
 
@@ -90,7 +92,7 @@ pub struct Gateway {
     pub address: SocketAddr,
     /// Where metrics and probes are.
     pub ops_address: SocketAddr,
-    parts: Parts,
+    parts: Arc<Parts>,
     stop: CancellationToken,
     drain: CancellationToken,
     drain_delay: Duration,
@@ -104,9 +106,11 @@ pub struct Gateway {
 struct Parts {
     tls: Arc<ServerTls>,
     directory: Arc<ArcSwap<Directory>>,
-    directory_files: Vec<PathBuf>,
+    versions: Arc<Versions>,
+    directory_config: config::directory::Directory,
     dispatch: Arc<Dispatch>,
     rabbit: Option<Arc<RabbitBroker>>,
+    redirects: Arc<Redirects>,
     bridge: Option<Bridge>,
 }
 
@@ -115,18 +119,21 @@ impl Gateway {
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
         let (metrics, exposition) = Metrics::exported();
         let metrics = Arc::new(metrics);
-        let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory.files)?));
+        let directory = Arc::new(ArcSwap::from_pointee(read_directory(&config.directory)?));
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
         let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
         let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
+        let redirects = Redirects::new(Arc::clone(&dispatch), Arc::clone(&directory), ambiguity(config));
         let mut parts = Parts {
             tls,
+            versions: Arc::new(Versions::new(directory.load_full())),
             directory,
-            directory_files: config.directory.files.clone(),
+            directory_config: config.directory.clone(),
             dispatch: Arc::clone(&dispatch),
             rabbit,
+            redirects: Arc::new(redirects),
             bridge: None,
         };
         let stop = CancellationToken::new();
@@ -152,10 +159,12 @@ impl Gateway {
         let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
         background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
+        background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
+        let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;
         let draining = Draining { drain: drain.clone(), streams: tasks.clone() };
-        background.push(tokio::spawn(control.run(draining, stop.child_token())));
+        background.push(tokio::spawn(control.run(orders::of(&parts, draining), stop.child_token())));
         let ops = watch::server(config, &parts, exposition, &drain).await?;
         let ops_address = ops.local_addr().map_err(|source| StartError::Listen {
             key: "ops.listen",

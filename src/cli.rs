@@ -11,6 +11,8 @@ mod bench;
 mod check_config;
 mod collect;
 mod connection;
+mod control;
+mod directory;
 mod drain;
 mod exit;
 mod files;
@@ -56,6 +58,7 @@ enum Command {
     Status(status::Status),
     Track(track::Track),
     Receipts(receipts::Receipts),
+    Directory(directory::Directory),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -82,6 +85,7 @@ pub fn run() -> ExitCode {
         Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
+        Command::Directory(directory) => directory.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),

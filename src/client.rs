@@ -14,12 +14,14 @@ use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceC
 use crate::proto::v1::{self, collect_request};
 
 mod collector;
+mod directory;
 mod error;
 mod profile;
 mod receipts;
 mod retry;
 
 pub use collector::Collector;
+pub use directory::DirectoryChanges;
 pub use error::CallError;
 pub use profile::{PROFILE_FILE, Profile, ProfileError, ProfileFiles};
 pub use receipts::Receipts;
@@ -162,6 +164,12 @@ impl Agency {
             self.directory.clone().resolve(timed(request, CALL_TIMEOUT)).await
         };
         self.patience.call(resolve).await
+    }
+
+    /// Follows the directory.
+    pub async fn watch_directory(&self, request: v1::WatchRequest) -> Result<DirectoryChanges, CallError> {
+        let watch = async || self.directory.clone().watch(request.clone()).await;
+        Ok(DirectoryChanges(self.patience.call(watch).await?))
     }
 
     /// How calls that may be repeated are repeated.

@@ -21,6 +21,7 @@ mod reports;
 mod router;
 mod served;
 mod stalls;
+mod strays;
 mod timers;
 
 pub use collector::{CollectorOptions, Handed};
@@ -30,6 +31,7 @@ pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
 pub use stalls::Stalls;
+pub use strays::{Pile, Strays};
 pub use timers::Timers;
 
 /// How long a caller should wait before it tries a ledger again that could not do its work.
@@ -47,6 +49,8 @@ pub struct Dispatch {
     pub served: Served,
     /// Where each sender's log of receipts ends.
     pub heads: Heads,
+    /// Closed organs, and the mail that was seen for them.
+    pub strays: Strays,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

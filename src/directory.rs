@@ -4,12 +4,16 @@
 //! files whose columns `config/directory/README.md` explains.
 
 mod error;
+mod forecast;
 mod link;
 mod load;
 mod name;
 mod near;
 mod organ;
+pub mod reform;
 mod resolve;
+mod versions;
+mod write;
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -18,8 +22,10 @@ use std::path::Path;
 use time::Date;
 
 pub use self::error::{Error, Why};
-pub use self::organ::{Link, Organ, vietnam_day};
-pub use self::resolve::Resolution;
+pub use self::forecast::{Forecast, Mail};
+pub use self::organ::{Binding, Link, Organ, Rename, vietnam_day};
+pub use self::resolve::{Ambiguity, Resolution};
+pub use self::versions::{Changes, Versions};
 use crate::domain::organ_id::OrganId;
 
 const EMBEDDED: [(&str, &str); 2] = [
@@ -57,19 +63,45 @@ impl Directory {
 
     /// Reads files; together they are one directory.
     pub fn from_csv_files(paths: &[impl AsRef<Path>]) -> Result<Self, Error> {
+        Self::from_rows(files(paths)?.into_rows())
+    }
+
+    /// Reads files, the built-in directory where there are none; the rows of the file of changes, if there is one, stand in place
+    /// of those of the same organs.
+    pub fn read(paths: &[impl AsRef<Path>], changes: &Path) -> Result<Self, Error> {
+        Self::changed(paths, changes_in(changes)?)
+    }
+
+    /// The same, with the text of a file of changes that is not written yet.
+    pub fn read_with(paths: &[impl AsRef<Path>], changes: &Path, text: &str) -> Result<Self, Error> {
         let mut reader = load::Reader::default();
-        for path in paths {
-            let path = path.as_ref();
-            let file = path.display().to_string();
-            let bytes = std::fs::read(path).map_err(|err| Error {
-                file: file.clone(),
-                line: 0,
-                field: String::new(),
-                why: Why::Unreadable(err.kind()),
-            })?;
-            reader.read(&file, &load::text(&file, bytes)?)?;
+        reader.read(&changes.display().to_string(), text)?;
+        Self::changed(paths, reader)
+    }
+
+    fn changed(paths: &[impl AsRef<Path>], changes: load::Reader) -> Result<Self, Error> {
+        let mut base = files(paths)?;
+        if paths.is_empty() {
+            for (file, text) in &EMBEDDED {
+                base.read(file, text)?;
+            }
         }
-        Self::from_rows(reader.into_rows())
+        Self::from_rows(base.into_rows_changed_by(changes))
+    }
+
+    /// The organs in a file of changes; none when there is no such file.
+    pub fn changes(path: &Path) -> Result<Vec<Organ>, Error> {
+        Ok(changes_in(path)?.into_rows().into_iter().map(|row| row.organ).collect())
+    }
+
+    /// Organs as a directory file.
+    pub fn to_csv<'a>(organs: impl IntoIterator<Item = &'a Organ>) -> String {
+        write::csv(organs)
+    }
+
+    /// All organs, open or closed, in the order of their ids.
+    pub fn organs(&self) -> &[Organ] {
+        &self.organs
     }
 
     /// Reads the texts of files, each after its name; together they are one directory.
@@ -123,11 +155,15 @@ impl Directory {
             .collect()
     }
 
-    /// Whether a certificate of `holder` may speak for `other`: for itself always, for an organ below it when the
-    /// directory lets `holder` act for those below and no organ between the two forbids it.
-    pub fn acts_for(&self, holder: &OrganId, other: &OrganId) -> bool {
+    /// Whether a certificate of `holder` may speak for `other` on that day of Vietnam time: for itself always, for an organ it is
+    /// bound to on that day, for an organ below it when the directory lets `holder` act for those below and no organ
+    /// between the two forbids it.
+    pub fn acts_for(&self, holder: &OrganId, other: &OrganId, day: Date) -> bool {
         let rule = |id: &OrganId| self.get(id).and_then(|organ| organ.acts_for_below);
+        let binds =
+            |binding: &Binding| binding.organ == *holder && binding.from <= day && day < binding.until;
         holder == other
+            || self.get(other).is_some_and(|organ| organ.certificates.iter().any(binds))
             || other.is_below(holder)
                 && rule(holder) == Some(true)
                 && other.above().take_while(|between| between != holder).all(|id| rule(&id) != Some(false))
@@ -141,6 +177,26 @@ impl Directory {
         };
         from..from + self.organs[from..].partition_point(inside)
     }
+}
+
+fn changes_in(path: &Path) -> Result<load::Reader, Error> {
+    if path.exists() { files(&[path]) } else { Ok(load::Reader::default()) }
+}
+
+fn files(paths: &[impl AsRef<Path>]) -> Result<load::Reader, Error> {
+    let mut reader = load::Reader::default();
+    for path in paths {
+        let path = path.as_ref();
+        let file = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|err| Error {
+            file: file.clone(),
+            line: 0,
+            field: String::new(),
+            why: Why::Unreadable(err.kind()),
+        })?;
+        reader.read(&file, &load::text(&file, bytes)?)?;
+    }
+    Ok(reader)
 }
 
 #[cfg(test)]

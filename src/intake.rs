@@ -9,9 +9,10 @@ use arc_swap::ArcSwap;
 use governor::clock::{Clock as _, MonotonicClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
+use time::Date;
 
 use crate::delivery::LEDGER_RETRY_DELAY;
-use crate::directory::{Directory, vietnam_day};
+use crate::directory::{Ambiguity, Directory, vietnam_day};
 use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
@@ -40,6 +41,8 @@ pub struct Rules {
     pub rate_per_s: NonZeroU32,
     /// Submissions an organ may make at once.
     pub rate_burst: NonZeroU32,
+    /// Where documents go that several organs could get.
+    pub ambiguity: Ambiguity,
 }
 
 /// Why a submission is refused.
@@ -99,19 +102,21 @@ impl Intake {
     pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Judged, Refused> {
         self.check_rate(caller)?;
         let directory = self.directory.load();
+        let at = self.clock.now();
         let content = match Content::read(&submission, self.rules.payload_bytes_max)? {
             Found::Document(content) => content,
             Found::Status(status, file) => {
-                let from = sender(&directory, caller, &submission.sender, Some(&status.from.organ))?;
+                let named = (submission.sender.as_str(), Some(&status.from.organ));
+                let from = sender(&directory, caller, named, vietnam_day(at))?;
                 check_hash(&submission, || Hash::of(&file))?;
                 return Ok(Judged::Status(Box::new(StatusFile::of(&status, from, caller.clone(), file))));
             }
         };
-        let sender = sender(&directory, caller, &submission.sender, content.sender.as_ref())?;
+        let named = (submission.sender.as_str(), content.sender.as_ref());
+        let sender = sender(&directory, caller, named, vietnam_day(at))?;
         check_hash(&submission, || content.payload_hash)?;
         let message_id = message_id(&submission, &content)?;
         let content_hash = content_hash(&sender, &content);
-        let at = self.clock.now();
         let expire_time = submission.expire_time.as_ref();
         let admitted = self.admit(&directory, &sender, &content, expire_time, at);
         let (expires_at, addressees) = match admitted {
@@ -153,7 +158,10 @@ impl Intake {
                 .hint("send as the organ that took over; Resolve names it"));
         }
         let expires_at = self.expiry(expire_time, at)?;
-        let recipients = recipients::resolve(directory, &content.recipients, content.recipients_path, today)?;
+        let recipients = {
+            let (named, path) = (&content.recipients, content.recipients_path);
+            recipients::resolve(directory, named, path, today, self.rules.ambiguity)?
+        };
         Ok((expires_at, recipients))
     }
 
@@ -201,8 +209,8 @@ impl Intake {
 fn sender(
     directory: &Directory,
     caller: &OrganId,
-    named: &str,
-    written: Option<&OrganId>,
+    (named, written): (&str, Option<&OrganId>),
+    today: Date,
 ) -> Result<OrganId, Refusal> {
     if directory.get(caller).is_none() {
         return Err(Refusal::new(
@@ -221,7 +229,7 @@ fn sender(
     {
         return Err(mismatch(written, sender));
     }
-    if directory.acts_for(caller, sender) {
+    if directory.acts_for(caller, sender, today) {
         return Ok(sender.clone());
     }
     Err(match written {
@@ -240,7 +248,13 @@ fn mismatch(written: &OrganId, sender: &OrganId) -> Refusal {
 }
 
 /// The organ a request is about: the one named, if `by` may act for it, else `by` itself.
-pub fn speaks_for(directory: &Directory, by: &OrganId, named: &str, path: &str) -> Result<OrganId, Refusal> {
+pub fn speaks_for(
+    directory: &Directory,
+    by: &OrganId,
+    named: &str,
+    path: &str,
+    today: Date,
+) -> Result<OrganId, Refusal> {
     let organ = match named {
         "" => by.clone(),
         text => fields::organ(text, path)?,
@@ -252,7 +266,7 @@ pub fn speaks_for(directory: &Directory, by: &OrganId, named: &str, path: &str) 
         )
         .hint("have the organ entered in the directory, or use a certificate of one that is"));
     }
-    match directory.acts_for(by, &organ) {
+    match directory.acts_for(by, &organ, today) {
         true => Ok(organ),
         false => Err(not_acting_for(by, &organ).field(path)),
     }

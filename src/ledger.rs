@@ -21,7 +21,10 @@
 //! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
 //!    commit are given. A reader called after it sees what it tells of. Where several nodes write, each is told of the
 //!    others' receipts and due times too, and by [`Commit::missed`] when it may not have been.
-//! 8. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
+//! 8. *A delivery whose recipient has closed* is redirected by one step ([`Event::Redirect`]): it ends, and a new delivery of the same
+//!    message takes its place in the mailbox of the organ that took over, in the same commit and with one receipt, which is the new
+//!    delivery's and names both. What was accepted stays as it was answered. Mailboxes may grow beyond their bound by it.
+//! 9. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 //! 9. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
 //!    each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
@@ -213,6 +216,9 @@ pub struct BecameReady {
     /// The message, when the commit has it at hand.
     pub message: Option<Arc<Message>>,
 }
+
+/// An open delivery that nobody holds.
+pub type Unheld = (DeliveryId, State);
 
 /// What one commit changed that others wait for.
 #[derive(Debug, Default)]
@@ -412,6 +418,14 @@ pub trait Ledger: Send + Sync + 'static {
         before: Timestamp,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>>;
+
+    /// Open deliveries of an organ that nobody holds - ready, waiting or dead -, with ids above `after`, in order, at most `limit`.
+    fn unheld<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>>;
 
     /// Deliveries the broker has not confirmed, of this node or of nodes that are gone, with ids above `after`, in order, at
     /// most `limit`. Some may not be ready any more. None without an outbox.

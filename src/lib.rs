@@ -19,4 +19,5 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod redirect;
 pub mod submission;

@@ -66,7 +66,7 @@ impl Api {
     /// The organ a call is about: the one named, if the caller may act for it, else the caller's own.
     pub fn speaker(&self, caller: Caller, named: &str, path: &str) -> Result<Speaker, Refusal> {
         let by = caller.organ()?;
-        let organ = intake::speaks_for(&self.directory.load(), &by, named, path)?;
+        let organ = intake::speaks_for(&self.directory.load(), &by, named, path, self.today())?;
         Ok(Speaker { by, organ })
     }
 }

@@ -17,8 +17,10 @@ pub enum Log {
     Sent,
     /// What an organ received.
     Received,
-    /// The directory.
+    /// The organs, page by page.
     Organs,
+    /// The versions of the directory.
+    Directory,
 }
 
 impl Log {
@@ -28,6 +30,7 @@ impl Log {
             Self::Sent => 's',
             Self::Received => 'v',
             Self::Organs => 'o',
+            Self::Directory => 'd',
         }
     }
 }

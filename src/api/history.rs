@@ -48,12 +48,11 @@ impl Api {
         mut receipts: Vec<Receipt>,
     ) -> Option<v1::TrackResponse> {
         if let Caller::Organ(organ) = caller {
-            let directory = self.directory.load();
-            if !directory.acts_for(organ, sender) {
-                record.deliveries.retain(|delivery| directory.acts_for(organ, &delivery.recipient));
-                receipts.retain(|receipt| {
-                    receipt.delivery.as_ref().is_none_or(|d| directory.acts_for(organ, &d.recipient))
-                });
+            let (directory, today) = (self.directory.load(), self.today());
+            let reads = |whose: &OrganId| directory.acts_for(organ, whose, today);
+            if !reads(sender) {
+                record.deliveries.retain(|delivery| reads(&delivery.recipient));
+                receipts.retain(|receipt| receipt.delivery.as_ref().is_none_or(|d| reads(&d.recipient)));
                 if record.deliveries.is_empty() {
                     return None;
                 }

@@ -15,8 +15,9 @@ use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbit::RabbitBroker;
 use crate::config::Config;
 use crate::config::broker::Kind;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Timers};
-use crate::directory::Directory;
+use crate::config::directory::Ambiguous;
+use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Strays, Timers};
+use crate::directory::{Ambiguity, Directory};
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
 use crate::identity::tls::TlsFiles;
@@ -45,8 +46,8 @@ pub(super) fn dispatch(
         Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
         None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
     };
-    let (served, heads) = (Served::default(), Heads::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, clock, metrics }, rabbit))
+    let (served, heads, strays) = (Served::default(), Heads::default(), Strays::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, strays, clock, metrics }, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -60,6 +61,7 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
         ttl: config.delivery.ttl,
         rate_per_s: at_least_one(config.limits.rate_per_s),
         rate_burst: at_least_one(config.limits.rate_burst),
+        ambiguity: ambiguity(config),
     };
     Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
 }
@@ -76,9 +78,19 @@ pub(super) fn api(
         stream_window: config.limits.stream_window,
         collect_window_bytes: config.limits.collect_window_bytes as u64,
         streams_per_organ_max: config.limits.streams_per_organ_max,
+        ambiguity: ambiguity(config),
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
+    let directory = (directory, Arc::clone(&parts.versions));
     Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
+}
+
+/// Where documents go that several organs could get.
+pub fn ambiguity(config: &Config) -> Ambiguity {
+    match config.directory.ambiguous {
+        Ambiguous::Handler => Ambiguity::Handler,
+        Ambiguous::Refuse => Ambiguity::Refuse,
+    }
 }
 
 /// Where the certificates of a configuration are.

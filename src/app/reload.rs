@@ -1,11 +1,13 @@
 //! What can be replaced while the gateway works: certificates, revocation lists, the directory.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Parts;
+use crate::config;
 use crate::directory::{self, Directory};
 use crate::identity;
+use crate::ledger;
+use crate::redirect::Moved;
 
 /// What could not be reloaded; it stays as it was, and the rest is new.
 #[derive(Debug, thiserror::Error)]
@@ -19,11 +21,26 @@ pub enum ReloadError {
 }
 
 impl Parts {
+    /// Loads all again and moves the mail of organs that have closed; what was moved, or why it could not be.
+    pub(super) async fn take_up(&self) -> Result<Result<Vec<Moved>, ledger::Error>, ReloadError> {
+        let loaded = self.load();
+        let moved = self.redirects.sweep().await;
+        loaded.map(|()| moved)
+    }
+
+    /// Loads all again; the mail of organs that have closed is moved meanwhile.
     pub(super) fn reload(&self) -> Result<(), ReloadError> {
-        let directory = read_directory(&self.directory_files).map(|new| self.directory.store(Arc::new(new)));
+        let loaded = self.load();
+        self.redirects.directory_changed();
+        loaded
+    }
+
+    fn load(&self) -> Result<(), ReloadError> {
+        let directory = read_directory(&self.directory_config).map(|new| self.directory.store(Arc::new(new)));
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
         directory?;
+        self.versions.add(self.directory.load_full());
         if let Some(bridge) = &self.bridge {
             bridge.directory_changed();
         }
@@ -32,7 +49,7 @@ impl Parts {
     }
 }
 
-/// The directory of the files, or the one the program carries when there are none.
-pub fn read_directory(files: &[PathBuf]) -> Result<Directory, directory::Error> {
-    if files.is_empty() { Ok(Directory::embedded()) } else { Directory::from_csv_files(files) }
+/// The directory of the files, or the one the program carries when there are none, and what has changed since.
+pub fn read_directory(config: &config::directory::Directory) -> Result<Directory, directory::Error> {
+    Directory::read(&config.files, &config.changes)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::office::Office;
 use crate::amqp::topology;
 use crate::delivery::Dispatch;
+use crate::directory::vietnam_day;
 use crate::domain::delivery::{Event, Lease};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
@@ -39,8 +40,12 @@ impl Leases {
 
     async fn round(&self) -> Result<(), ledger::Error> {
         let directory = self.office.directory.load_full();
+        let today = vietnam_day(self.dispatch.clock.now());
         for mailbox in self.dispatch.ledger.mailboxes().await? {
-            let is_ours = directory.get(&mailbox.organ).is_some_and(|organ| organ.link.is_amqp());
+            // Those of one that has closed end, so that its mail goes to who took over.
+            let is_ours = directory
+                .get(&mailbox.organ)
+                .is_some_and(|organ| organ.link.is_amqp() && !organ.is_closed_on(today));
             if is_ours && mailbox.in_flight > 0 {
                 self.renew(&mailbox.organ, mailbox.in_flight).await?;
             }

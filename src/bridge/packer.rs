@@ -14,7 +14,7 @@ use super::letter::{DELIVERY_HEADER, LEASE_HEADER, text};
 use super::office::PERSISTENT;
 use crate::broker::rabbit::{Packed, Packer, Whole};
 use crate::delivery::HotMessages;
-use crate::directory::{Directory, Link};
+use crate::directory::{Directory, Link, vietnam_day};
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
@@ -149,6 +149,18 @@ impl Packer for Deliveries {
         ready: &'a [BecameReady],
     ) -> BoxFuture<'a, Result<Vec<Option<Packed>>, ledger::Error>> {
         Box::pin(async move {
+            // Nothing more goes into the mailboxes of those that have closed: it is redirected.
+            let (directory, today) = (self.directory.load_full(), vietnam_day(self.clock.now()));
+            let is_open = |ready: &BecameReady| {
+                directory.get(&ready.organ).is_none_or(|organ| !organ.is_closed_on(today))
+            };
+            let open: Vec<BecameReady> = ready.iter().filter(|ready| is_open(ready)).cloned().collect();
+            if open.len() < ready.len() {
+                let mut packed = self.pack(&open).await?.into_iter();
+                let packed =
+                    ready.iter().map(|ready| if is_open(ready) { packed.next().flatten() } else { None });
+                return Ok(packed.collect());
+            }
             let forms: Vec<_> = ready.iter().map(|ready| self.form(&ready.organ)).collect();
             let whole = ready.iter().zip(&forms).filter_map(|(ready, form)| Some((ready, (*form)?)));
             let mut whole = self.deliveries(&whole.collect::<Vec<_>>()).await?.into_iter();

@@ -8,6 +8,7 @@ use super::letter::Letter;
 use super::office::{Office, Read};
 use crate::amqp::Subscription;
 use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY, WrittenReport};
+use crate::directory::vietnam_day;
 use crate::domain::limits::REPORTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
@@ -65,7 +66,8 @@ impl Reports {
         by: &OrganId,
         request: v1::ReportStatusRequest,
     ) -> Result<(OrganId, Vec<WrittenReport>), Refusal> {
-        let organ = intake::speaks_for(&self.office.directory.load(), by, &request.organ, "organ")?;
+        let today = vietnam_day(self.office.clock.now());
+        let organ = intake::speaks_for(&self.office.directory.load(), by, &request.organ, "organ", today)?;
         Ok((organ, reports::read(request.reports)?))
     }
 

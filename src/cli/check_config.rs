@@ -36,7 +36,7 @@ impl CheckConfig {
         if !self.values_only {
             let metrics = Arc::new(Metrics::unobserved());
             ServerTls::load(app::tls_files(&config), Arc::new(SystemClock), metrics).map_err(Exit::usage)?;
-            app::read_directory(&config.directory.files).map_err(Exit::usage)?;
+            app::read_directory(&config.directory).map_err(Exit::usage)?;
         }
         let mut out = Out::new(lang, self.form);
         out.object(&serde_json::to_value(&config).map_err(Exit::failed)?)?;

@@ -3,9 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
 
+use super::control;
 use super::exit::Exit;
 use crate::config::{self, Config};
 use crate::ops::control::{DONE, DRAIN};
@@ -31,19 +30,13 @@ impl Drain {
 }
 
 async fn drain(socket: &Path) -> Result<(), Exit> {
-    let failed = |error: std::io::Error| {
-        Exit::Failed(format!("no node answers at {} (ops.control): {error}", socket.display()))
-    };
-    let mut stream = UnixStream::connect(socket).await.map_err(failed)?;
-    stream.write_all(format!("{DRAIN}\n").as_bytes()).await.map_err(failed)?;
-    let mut lines = BufReader::new(stream).lines();
-    while let Some(line) = lines.next_line().await.map_err(failed)? {
-        say(&line);
-        if line == DONE {
-            return Ok(());
+    match control::ask(socket, DRAIN, say).await? {
+        true => {
+            say(DONE);
+            Ok(())
         }
+        false => Err(Exit::Failed(format!("no node answers at {} (ops.control)", socket.display()))),
     }
-    Err(Exit::Failed("the node ended before it was drained".to_owned()))
 }
 
 #[expect(clippy::print_stdout, reason = "the answer of the command")]

@@ -24,6 +24,7 @@ pub fn receipt(receipt: &v1::Receipt) -> Value {
         "recipient": given(&receipt.recipient),
         "addressed_to": given(&receipt.addressed_to),
         "delivery_id": given(&receipt.delivery_id),
+        "replaces_delivery_id": given(&receipt.replaces_delivery_id),
         "attempt": receipt.attempt,
         "cause": enum_name(receipt.cause().as_str_name(), "DELIVERY_CAUSE_"),
         "reason": given(&receipt.reason),
@@ -135,6 +136,9 @@ pub fn organ(organ: &v1::Organ) -> Value {
         "open_date": given(&organ.open_date),
         "close_date": given(&organ.close_date),
         "successors": organ.successors,
+        "default_successor": given(&organ.default_successor),
+        "rename_date": given(&organ.rename_date),
+        "new_name": given(&organ.new_name),
         "legal_basis": given(&organ.legal_basis),
         "acts_for_below": organ.acts_for_below,
         "link": enum_name(organ.link().as_str_name(), "ORGAN_LINK_"),
@@ -151,6 +155,7 @@ pub fn resolution(asked: &str, answer: &v1::ResolveResponse) -> Value {
         "path": answer.path,
         "legal_basis": given(&answer.legal_basis),
         "candidates": answer.candidates.iter().map(organ).collect::<Vec<_>>(),
+        "default_successor": answer.default_successor.as_ref().map(organ),
     })
 }
 
@@ -184,6 +189,6 @@ mod tests {
         assert_eq!(receipt["cause"], "lease_expired");
         assert_eq!(receipt["payload_sha256"], "ab".repeat(32));
         assert!(receipt["content_sha256"].is_null() && receipt["recipient"].is_null());
-        assert_eq!(receipt.as_object().unwrap().len(), 20);
+        assert_eq!(receipt.as_object().unwrap().len(), 21);
     }
 }

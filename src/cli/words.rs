@@ -80,6 +80,14 @@ words! {
     DocumentsGoTo = "Văn bản chuyển tới", "Documents go to";
     Candidates = "Có thể là", "May be";
     Path = "Qua các mã", "By way of";
+    Handler = "Đầu mối xử lý", "Handler";
+    Day = "Ngày", "Day";
+    Change = "Thay đổi", "Change";
+    OtherOrgans = "Cơ quan liên quan", "Other organs";
+    Link = "Kết nối", "Link";
+    Version = "Phiên bản", "Version";
+    NoGatewayAsked = "không có nút nào đang chạy: chưa biết văn bản đang chờ", "no gateway asked: none runs here, so what waits is not known";
+    NoGatewayTakesUp = "không có nút nào đang chạy: thay đổi có hiệu lực khi nút khởi động", "no gateway asked: none runs here, it takes the changes up when it starts";
     RepeatedSubmission = "đã gửi trước đây; đây là biên nhận gốc", "submitted before; this is the original receipt";
     Gateway = "trục", "gateway";
     ParkedId = "Mã lưu tạm", "Parked id";
@@ -104,6 +112,7 @@ words! {
     Disconnected = "mất kết nối với nơi nhận", "the collector disconnected";
     GatewayRestarted = "trục khởi động lại", "the gateway restarted";
     AttemptsExhausted = "đã hết số lần giao", "offered as often as allowed";
+    RecipientClosed = "nơi nhận đã đóng", "the recipient has closed";
     QueueRefused = "hàng đợi của nơi nhận không nhận", "the recipient's queue did not take it";
     NextAttempt = "giao lại từ", "again from";
 
@@ -191,6 +200,7 @@ pub fn state(state: v1::DeliveryState) -> Word {
         v1::DeliveryState::Expired => Word::Expired,
         v1::DeliveryState::Cancelled => Word::Cancelled,
         v1::DeliveryState::Dead => Word::Dead,
+        v1::DeliveryState::Redirected => Word::Redirected,
     }
 }
 
@@ -204,6 +214,7 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::GatewayRestarted => Word::GatewayRestarted,
         v1::DeliveryCause::AttemptsExhausted => Word::AttemptsExhausted,
         v1::DeliveryCause::QueueRefused => Word::QueueRefused,
+        v1::DeliveryCause::RecipientClosed => Word::RecipientClosed,
     })
 }
 

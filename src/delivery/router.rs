@@ -28,6 +28,9 @@ impl Router {
 
     fn route(&self, commit: Commit) {
         for BecameReady { organ, lane, ready, message } in commit.ready {
+            if self.dispatch.strays.catches(&organ) {
+                continue;
+            }
             if let Some(message) = message
                 && self.dispatch.broker.has_consumer(&organ)
             {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::limits::{ORGAN_NAME_CHARS_MAX, SUCCESSORS_MAX};
+use crate::domain::limits::{CERTIFICATE_BINDINGS_MAX, ORGAN_NAME_CHARS_MAX, SUCCESSORS_MAX};
 use crate::domain::organ_id::{OrganId, ParseOrganIdError};
 
 /// Why a directory could not be loaded: the place, the fault and the way to mend it.
@@ -57,6 +57,16 @@ pub enum Why {
     RepeatedSuccessor(OrganId),
     #[error("the successor {0} is not in the directory")]
     UnknownSuccessor(OrganId),
+    #[error("{0} is none of the successors")]
+    NoSuccessor(OrganId),
+    #[error("a new name, but no rename_date")]
+    NewNameWithoutDay,
+    #[error("`{0}` is no time of an organ's certificates")]
+    BadBinding(String),
+    #[error("{0} organs' certificates")]
+    TooManyBindings(usize),
+    #[error("{0} is not in the directory")]
+    UnknownOrgan(OrganId),
     #[error("the successors lead back to where they started: {}", Chain(.0))]
     SuccessorCycle(Vec<OrganId>),
     #[error("`{0}` is neither true nor false")]
@@ -87,6 +97,13 @@ impl Error {
             Why::TooManySuccessors(_) => format!("name at most {SUCCESSORS_MAX}"),
             Why::RepeatedSuccessor(_) => "name it once".into(),
             Why::UnknownSuccessor(id) => format!("add a row for {id}, or correct the id"),
+            Why::NoSuccessor(_) => "name one of the successors, or nobody".into(),
+            Why::NewNameWithoutDay => "add the first day of the new name".into(),
+            Why::BadBinding(_) => {
+                "write H02:2025-07-01:2026-01-01, the second day later than the first".into()
+            }
+            Why::TooManyBindings(_) => format!("name at most {CERTIFICATE_BINDINGS_MAX}"),
+            Why::UnknownOrgan(id) => format!("add a row for {id}, or correct the id"),
             Why::SuccessorCycle(_) => "remove one of these successors".into(),
             Why::BadFlag(_) => "write true or false, or leave it empty".into(),
             Why::BadLink(_) => "write grpc, amqp or amqp-json, or leave it empty".into(),

@@ -19,7 +19,7 @@ pub(super) fn link(mut rows: Vec<Row>) -> Result<Linked, Error> {
     refuse_duplicates(&rows)?;
     let by_id: HashMap<OrganId, u32> =
         rows.iter().zip(0..).map(|(row, index)| (row.organ.id.clone(), index)).collect();
-    share_successor_ids(&mut rows, &by_id)?;
+    share_ids(&mut rows, &by_id)?;
     let (organs, places): (Vec<Organ>, Vec<Place>) =
         rows.into_iter().map(|row| (row.organ, row.place)).unzip();
     if let Some(cycle) = cycle(&organs, &by_id) {
@@ -45,14 +45,20 @@ fn refuse_duplicates(rows: &[Row]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes every successor the very id of its organ, so that the text is held once.
-fn share_successor_ids(rows: &mut [Row], by_id: &HashMap<OrganId, u32>) -> Result<(), Error> {
+/// Makes every organ another names the very id of its organ, so that the text is held once.
+fn share_ids(rows: &mut [Row], by_id: &HashMap<OrganId, u32>) -> Result<(), Error> {
     for row in rows {
         for successor in &mut row.organ.successors {
             let Some((shared, _)) = by_id.get_key_value(successor) else {
                 return Err(row.place.error("successors", Why::UnknownSuccessor(successor.clone())));
             };
             *successor = shared.clone();
+        }
+        for binding in &mut row.organ.certificates {
+            let Some((shared, _)) = by_id.get_key_value(&binding.organ) else {
+                return Err(row.place.error("certificates", Why::UnknownOrgan(binding.organ.clone())));
+            };
+            binding.organ = shared.clone();
         }
     }
     Ok(())

@@ -9,13 +9,25 @@ use time::macros::format_description;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::{Error, Why};
-use super::organ::{Link, Organ};
-use crate::domain::limits::{ORGAN_NAME_CHARS_MAX, SUCCESSORS_MAX};
+use super::organ::{Binding, Link, Organ, Rename};
+use crate::domain::limits::{CERTIFICATE_BINDINGS_MAX, ORGAN_NAME_CHARS_MAX, SUCCESSORS_MAX};
 use crate::domain::organ_id::OrganId;
 
 /// The columns of a directory file; those from [`REQUIRED`] on may be missing.
-pub(super) const COLUMNS: [&str; 8] =
-    ["organ_id", "name", "open_date", "close_date", "successors", "legal_basis", "acts_for_below", "link"];
+pub(super) const COLUMNS: [&str; 12] = [
+    "organ_id",
+    "name",
+    "open_date",
+    "close_date",
+    "successors",
+    "legal_basis",
+    "acts_for_below",
+    "link",
+    "default_successor",
+    "rename_date",
+    "new_name",
+    "certificates",
+];
 /// How many of [`COLUMNS`] every file has.
 const REQUIRED: usize = 7;
 
@@ -78,9 +90,17 @@ impl Reader {
         self.rows
     }
 
+    /// The same, with the rows of `changes` in place of those of the same organs.
+    pub(super) fn into_rows_changed_by(mut self, changes: Self) -> Vec<Row> {
+        let changed: HashSet<OrganId> = changes.rows.iter().map(|row| row.organ.id.clone()).collect();
+        self.rows.retain(|row| !changed.contains(&row.organ.id));
+        self.rows.extend(changes.rows);
+        self.rows
+    }
+
     fn organ(&mut self, fields: &Fields<'_>) -> Result<Organ, Error> {
         let id = fields.organ_id()?;
-        let name = fields.name()?;
+        let name = fields.name("name")?;
         let open_date = fields.date("open_date")?;
         let close_date = fields.date("close_date")?;
         if let (Some(open), Some(close)) = (open_date, close_date)
@@ -92,10 +112,25 @@ impl Reader {
         if !successors.is_empty() && close_date.is_none() {
             return Err(fields.error("successors", Why::SuccessorsWithoutClose));
         }
+        let default_successor = fields.default_successor(&successors)?;
         let acts_for_below = fields.flag("acts_for_below")?;
         let link = fields.link()?;
+        let rename = fields.rename()?;
+        let certificates = fields.certificates()?;
         let legal_basis = self.legal_basis(fields.text("legal_basis"));
-        Ok(Organ { id, name, open_date, close_date, successors, legal_basis, acts_for_below, link })
+        Ok(Organ {
+            id,
+            name,
+            rename,
+            open_date,
+            close_date,
+            successors,
+            default_successor,
+            legal_basis,
+            acts_for_below,
+            certificates,
+            link,
+        })
     }
 
     fn legal_basis(&mut self, text: &str) -> Arc<str> {
@@ -150,11 +185,11 @@ impl<'a> Fields<'a> {
         OrganId::parse(self.text("organ_id")).map_err(|err| self.error("organ_id", Why::BadOrganId(err)))
     }
 
-    fn name(&self) -> Result<Box<str>, Error> {
-        let name: String = self.text("name").nfc().collect();
+    fn name(&self, column: &str) -> Result<Box<str>, Error> {
+        let name: String = self.text(column).nfc().collect();
         match name.chars().count() {
-            0 => Err(self.error("name", Why::EmptyName)),
-            chars if chars > ORGAN_NAME_CHARS_MAX => Err(self.error("name", Why::NameTooLong(chars))),
+            0 => Err(self.error(column, Why::EmptyName)),
+            chars if chars > ORGAN_NAME_CHARS_MAX => Err(self.error(column, Why::NameTooLong(chars))),
             _ => Ok(name.into()),
         }
     }
@@ -164,9 +199,55 @@ impl<'a> Fields<'a> {
         if text.is_empty() {
             return Ok(None);
         }
-        Date::parse(text, format_description!("[year]-[month]-[day]"))
-            .map(Some)
-            .map_err(|_| self.error(column, Why::BadDate(text.to_owned())))
+        self.day(column, text).map(Some)
+    }
+
+    fn day(&self, column: &str, text: &str) -> Result<Date, Error> {
+        day(text).ok_or_else(|| self.error(column, Why::BadDate(text.to_owned())))
+    }
+
+    /// The name it will bear, and from when.
+    fn rename(&self) -> Result<Option<Box<Rename>>, Error> {
+        match (self.date("rename_date")?, self.text("new_name")) {
+            (None, "") => Ok(None),
+            (None, _) => Err(self.error("rename_date", Why::NewNameWithoutDay)),
+            (Some(from), _) => Ok(Some(Box::new(Rename { from, name: self.name("new_name")? }))),
+        }
+    }
+
+    fn default_successor(&self, successors: &[OrganId]) -> Result<Option<OrganId>, Error> {
+        let text = self.text("default_successor");
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let id = OrganId::parse(text).map_err(|err| self.error("default_successor", Why::BadOrganId(err)))?;
+        match successors.contains(&id) {
+            true => Ok(Some(id)),
+            false => Err(self.error("default_successor", Why::NoSuccessor(id))),
+        }
+    }
+
+    /// `H02:2025-07-01:2026-01-01`, separated by `;`.
+    fn certificates(&self) -> Result<Box<[Binding]>, Error> {
+        const COLUMN: &str = "certificates";
+        let text = self.text(COLUMN);
+        let mut bindings = Vec::new();
+        for part in text.split(';').filter(|_| !text.is_empty()) {
+            let fields: Vec<&str> = part.split(':').map(str::trim).collect();
+            let [organ, from, until] = fields[..] else {
+                return Err(self.error(COLUMN, Why::BadBinding(part.to_owned())));
+            };
+            let organ = OrganId::parse(organ).map_err(|err| self.error(COLUMN, Why::BadOrganId(err)))?;
+            let (from, until) = (self.day(COLUMN, from)?, self.day(COLUMN, until)?);
+            if until <= from {
+                return Err(self.error(COLUMN, Why::BadBinding(part.to_owned())));
+            }
+            bindings.push(Binding { organ, from, until });
+        }
+        match bindings.len() {
+            count if count > CERTIFICATE_BINDINGS_MAX => Err(self.error(COLUMN, Why::TooManyBindings(count))),
+            _ => Ok(bindings.into()),
+        }
     }
 
     fn flag(&self, column: &str) -> Result<Option<bool>, Error> {
@@ -206,6 +287,11 @@ impl<'a> Fields<'a> {
         }
         Ok(successors.into())
     }
+}
+
+/// A day as the files write it, `YYYY-MM-DD`.
+pub(super) fn day(text: &str) -> Option<Date> {
+    Date::parse(text, format_description!("[year]-[month]-[day]")).ok()
 }
 
 /// Tells the line of a row. The reader's own count stops before the comments and blank lines above a row.

@@ -12,21 +12,47 @@ use crate::domain::time::Timestamp;
 pub struct Organ {
     /// The id.
     pub id: OrganId,
-    /// The official name, in Vietnamese, NFC.
+    /// The official name, in Vietnamese, NFC; until [`Organ::rename`] takes effect.
     pub name: Box<str>,
+    /// The name it bears from a day on.
+    pub rename: Option<Box<Rename>>,
     /// The day from which the id is valid, where recorded.
     pub open_date: Option<Date>,
     /// The day from which the id is closed.
     pub close_date: Option<Date>,
     /// The organs that took over, all of them in the same directory.
     pub successors: Box<[OrganId]>,
+    /// The one of them that is named to handle what was for this organ.
+    pub default_successor: Option<OrganId>,
     /// The legal act behind the present state; may be empty.
     pub legal_basis: Arc<str>,
     /// `Some(true)`: its certificate may act for the organs below it. `Some(false)`: neither it nor an organ above it
     /// may. `None`: it has no rule of its own.
     pub acts_for_below: Option<bool>,
+    /// Other organs whose certificates may speak for it for some time.
+    pub certificates: Box<[Binding]>,
     /// How its system is attached.
     pub link: Link,
+}
+
+/// A change of name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// The first day of the new name.
+    pub from: Date,
+    /// The new name, NFC.
+    pub name: Box<str>,
+}
+
+/// The certificates of one organ speak for another for some time: after a merger, until new ones are issued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    /// Whose certificates.
+    pub organ: OrganId,
+    /// From this day on.
+    pub from: Date,
+    /// Until the day before this one.
+    pub until: Date,
 }
 
 /// How an organ's system is attached to the gateway.
@@ -67,6 +93,11 @@ impl Organ {
     /// Whether documents can go to it on that day of Vietnam time.
     pub fn is_open_on(&self, day: Date) -> bool {
         self.open_date.is_none_or(|open| open <= day) && !self.is_closed_on(day)
+    }
+
+    /// What it is called on that day of Vietnam time.
+    pub fn name_on(&self, day: Date) -> &str {
+        self.rename.as_ref().filter(|rename| rename.from <= day).map_or(&self.name, |rename| &rename.name)
     }
 
     /// Whether its id is closed on that day of Vietnam time.

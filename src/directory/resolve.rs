@@ -25,6 +25,8 @@ pub enum Resolution<'a> {
     Ambiguous {
         /// The open organs among those that took over, at least one, in the order of their ids.
         candidates: Vec<&'a Organ>,
+        /// The one of them that is named to handle it, if one is.
+        default: Option<&'a Organ>,
         /// Why the organ asked for is closed.
         legal_basis: &'a str,
     },
@@ -38,6 +40,36 @@ pub enum Resolution<'a> {
         /// Organs the caller may have meant; see [`Directory::near`].
         near: Vec<&'a Organ>,
     },
+}
+
+/// What is done with a document to a closed organ from which several took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ambiguity {
+    /// It goes to the organ named as handler, if one is.
+    Handler,
+    /// It goes nowhere.
+    Refuse,
+}
+
+impl<'a> Resolution<'a> {
+    /// The organ documents go to, if they go anywhere.
+    pub fn destination(&self, rule: Ambiguity) -> Option<&'a Organ> {
+        match self {
+            Self::Open(organ) | Self::Redirected { organ, .. } => Some(organ),
+            Self::Ambiguous { default, .. } if rule == Ambiguity::Handler => *default,
+            Self::Ambiguous { .. } | Self::Closed { .. } | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// Why the organ asked for is closed; empty when it is not.
+    pub fn legal_basis(&self) -> &'a str {
+        match self {
+            Self::Redirected { legal_basis, .. }
+            | Self::Ambiguous { legal_basis, .. }
+            | Self::Closed { legal_basis } => legal_basis,
+            Self::Open(_) | Self::Unknown { .. } => "",
+        }
+    }
 }
 
 impl Directory {
@@ -59,7 +91,11 @@ impl Directory {
             [organ] if !heirs.some_gone => {
                 Resolution::Redirected { organ, path: self.way_from(asked, day), legal_basis }
             }
-            _ => Resolution::Ambiguous { candidates: heirs.open, legal_basis },
+            _ => Resolution::Ambiguous {
+                candidates: heirs.open,
+                default: self.handler(asked, day),
+                legal_basis,
+            },
         }
     }
 
@@ -78,6 +114,19 @@ impl Directory {
         }
         heirs.open.sort_by(|a, b| a.id.cmp(&b.id));
         heirs
+    }
+
+    /// The open organ that the named handlers lead to, one after the other.
+    fn handler<'a>(&'a self, asked: &'a Organ, day: Date) -> Option<&'a Organ> {
+        let mut at = asked;
+        while !at.is_open_on(day) {
+            let next = match at.successors_on(day) {
+                [only] => only,
+                _ => at.default_successor.as_ref().filter(|_| at.is_closed_on(day))?,
+            };
+            at = self.get(next)?;
+        }
+        Some(at)
     }
 
     fn way_from(&self, asked: &Organ, day: Date) -> Vec<OrganId> {

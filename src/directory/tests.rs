@@ -94,7 +94,11 @@ fn who_may_act_for_whom() {
         ("H52", "H52", true),
         ("H52", "H52.1", false),
     ] {
-        assert_eq!(directory.acts_for(&id(holder), &id(other)), expected, "{holder} for {other}");
+        assert_eq!(
+            directory.acts_for(&id(holder), &id(other), date!(2025 - 12 - 01)),
+            expected,
+            "{holder} for {other}"
+        );
     }
 }
 

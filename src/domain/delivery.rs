@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::limits::DEFER_S_MAX;
+use super::organ_id::OrganId;
 use super::receipt::{Cause, ReceiptKind};
 use super::time::Timestamp;
 
@@ -79,11 +80,13 @@ pub enum State {
     Cancelled,
     /// Cannot go on by itself; an operator decides, or the deadline.
     Dead,
+    /// End: the recipient closed, and another delivery took its place, for the organ that took over.
+    Redirected,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Queued,
         Self::InFlight,
         Self::Waiting,
@@ -92,12 +95,13 @@ impl State {
         Self::Expired,
         Self::Cancelled,
         Self::Dead,
+        Self::Redirected,
     ];
 
     /// True when nothing more will happen to the delivery.
     pub fn is_end(self) -> bool {
         match self {
-            Self::Delivered | Self::Rejected | Self::Expired | Self::Cancelled => true,
+            Self::Delivered | Self::Rejected | Self::Expired | Self::Cancelled | Self::Redirected => true,
             Self::Queued | Self::InFlight | Self::Waiting | Self::Dead => false,
         }
     }
@@ -113,6 +117,7 @@ impl State {
             Self::Expired => "expired",
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
+            Self::Redirected => "redirected",
         }
     }
 }
@@ -202,6 +207,18 @@ pub enum Event {
     },
     /// Its due time has come.
     Due,
+    /// Its recipient has closed and another organ took over: a new delivery takes its place.
+    Redirect {
+        /// Who took over.
+        to: OrganId,
+        /// By which law.
+        legal_basis: String,
+    },
+    /// Its recipient has closed and it is not known who took over.
+    Strand {
+        /// What is known, in words.
+        reason: String,
+    },
 }
 
 /// How retries go.
@@ -297,6 +314,34 @@ pub fn step(
         }
         Event::Renew { lease, until } => renew(now, *lease, *until),
         Event::Due => due(now, at, policy, chance),
+        Event::Redirect { legal_basis, .. } => {
+            movable(now, at)?;
+            let entry = Entry { reason: legal_basis.clone(), ..Entry::of(ReceiptKind::Redirected) };
+            Ok(Step::Moved(ended(now, State::Redirected), Some(entry)))
+        }
+        Event::Strand { reason } => {
+            movable(now, at)?;
+            if now.state == State::Dead {
+                return Ok(Step::Unchanged);
+            }
+            let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
+            let cause = Some(Cause::RecipientClosed);
+            Ok(Step::Moved(
+                next,
+                Some(Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Dead) }),
+            ))
+        }
+    }
+}
+
+/// Whether a delivery can be taken from its mailbox: nobody holds it, and it has not ended.
+fn movable(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
+    match now.state {
+        ended if ended.is_end() => Err(StepRefused::Ended(ended)),
+        State::InFlight => Err(StepRefused::NotReady),
+        // It expires instead.
+        _ if at >= now.expires_at => Err(StepRefused::NotReady),
+        _ => Ok(()),
     }
 }
 

@@ -16,6 +16,10 @@ pub const SUBJECT_CHARS_MAX: usize = 500;
 pub const ORGAN_NAME_CHARS_MAX: usize = 200;
 /// Most organs that take over from one.
 pub const SUCCESSORS_MAX: usize = 16;
+/// Largest reform file, bytes.
+pub const REFORM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Most other organs whose certificates speak for one.
+pub const CERTIFICATE_BINDINGS_MAX: usize = 16;
 /// Longest e-mail address, characters (edXML).
 pub const EMAIL_CHARS_MAX: usize = 100;
 /// Longest telephone, fax and website, characters (edXML).

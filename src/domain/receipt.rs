@@ -11,7 +11,7 @@ use super::time::Timestamp;
 pub enum ReceiptKind {
     /// The gateway has the message on disk.
     Accepted,
-    /// The addressed organ is closed; the delivery goes to its successor.
+    /// The addressed organ is closed; the delivery goes to the organ that took over.
     Redirected,
     /// Leased to a collector of the recipient.
     Offered,
@@ -78,6 +78,8 @@ pub enum Cause {
     AttemptsExhausted,
     /// The recipient's own queue at the broker did not take it.
     QueueRefused,
+    /// The recipient has closed and it is not known who took over.
+    RecipientClosed,
 }
 
 /// Who stands behind a receipt.
@@ -139,6 +141,8 @@ pub struct ReceiptDelivery {
     pub recipient: OrganId,
     /// The closed organ the sender wrote, where it was redirected.
     pub addressed_to: Option<OrganId>,
+    /// The delivery whose place it took when that one's recipient closed.
+    pub replaces: Option<DeliveryId>,
     /// The attempt; 0 where the entry is about none.
     pub attempt: u32,
 }

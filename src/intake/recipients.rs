@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use time::Date;
 
-use crate::directory::{Directory, Organ, Resolution};
+use crate::directory::{Ambiguity, Directory, Organ, Resolution};
 use crate::domain::limits::RECIPIENTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
@@ -18,6 +18,7 @@ pub fn resolve(
     named: &[OrganId],
     path: fn(usize) -> String,
     today: Date,
+    rule: Ambiguity,
 ) -> Result<Vec<Addressee>, Refusal> {
     if named.is_empty() {
         return Err(fields::missing(&path(0)));
@@ -35,7 +36,7 @@ pub fn resolve(
     let mut addressees = Vec::with_capacity(named.len());
     for (place, written) in named.iter().enumerate() {
         let addressee =
-            resolve_one(directory, written, today).map_err(|refusal| refusal.field(path(place)))?;
+            resolve_one(directory, written, today, rule).map_err(|refusal| refusal.field(path(place)))?;
         if let Some(earlier) = seen.insert(addressee.recipient.clone(), written) {
             return Err(duplicate(earlier, written, &addressee.recipient).field(path(place)));
         }
@@ -44,17 +45,30 @@ pub fn resolve(
     Ok(addressees)
 }
 
-fn resolve_one(directory: &Directory, written: &OrganId, today: Date) -> Result<Addressee, Refusal> {
-    match directory.resolve(written, today) {
-        Resolution::Open(organ) => Ok(Addressee { recipient: organ.id.clone(), redirected: None }),
-        Resolution::Redirected { organ, legal_basis, .. } => Ok(Addressee {
-            recipient: organ.id.clone(),
-            redirected: Some((written.clone(), legal_basis.to_owned())),
-        }),
-        Resolution::Ambiguous { candidates, legal_basis } => Err(closed(written, legal_basis)
-            .fact("candidates", ids(&candidates))
-            .hint("several organs took over; address the one that is meant")),
-        Resolution::Closed { legal_basis } => {
+fn resolve_one(
+    directory: &Directory,
+    written: &OrganId,
+    today: Date,
+    rule: Ambiguity,
+) -> Result<Addressee, Refusal> {
+    let resolution = directory.resolve(written, today);
+    if let Some(organ) = resolution.destination(rule) {
+        let redirected =
+            (organ.id != *written).then(|| (written.clone(), resolution.legal_basis().to_owned()));
+        return Ok(Addressee { recipient: organ.id.clone(), redirected });
+    }
+    let legal_basis = resolution.legal_basis();
+    match resolution {
+        Resolution::Ambiguous { candidates, default, .. } => {
+            let refusal = closed(written, legal_basis).fact("candidates", ids(&candidates));
+            let refusal = match default {
+                Some(organ) => refusal.fact("default_successor", &organ.id),
+                None => refusal,
+            };
+            Err(refusal.hint("several organs took over; address the one that is meant"))
+        }
+        // An open organ and one that leads to one have been answered.
+        Resolution::Open(_) | Resolution::Redirected { .. } | Resolution::Closed { .. } => {
             Err(closed(written, legal_basis).hint("no open organ took over; ask the directory's operators"))
         }
         Resolution::Unknown { near } => {

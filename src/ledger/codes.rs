@@ -33,6 +33,7 @@ macro_rules! codes {
 codes! {
     State {
         Queued = 0, InFlight = 1, Waiting = 2, Delivered = 3, Rejected = 4, Expired = 5, Cancelled = 6, Dead = 7,
+        Redirected = 8,
     }
     Lane { Urgent = 0, Normal = 1, }
     Hold { Stream = 0, Fetch = 1, Queue = 2, }
@@ -42,7 +43,7 @@ codes! {
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
-        QueueRefused = 6,
+        QueueRefused = 6, RecipientClosed = 7,
     }
     StatusCode {
         Arrived = 1, Refused = 2, Accepted = 3, Assigned = 4, InProcess = 5, Done = 6, RecallAsked = 13,

@@ -17,6 +17,7 @@ use super::codes::bounded;
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
+    Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -42,6 +43,7 @@ mod put;
 mod read;
 mod readers;
 mod receipts;
+mod redirect;
 mod report;
 mod schema;
 mod server;
@@ -292,6 +294,16 @@ impl Ledger for PostgresLedger {
             self.readers
                 .read(move |db, _| Box::pin(mailbox::held_in_queue(db, organ.clone(), before, limit))),
         )
+    }
+
+    fn unheld<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::unheld(db, organ.clone(), after, limit))))
     }
 
     fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
+    Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};
@@ -31,6 +32,7 @@ mod organs;
 mod outbox;
 mod readers;
 mod receipts;
+mod redirect;
 mod report;
 mod schema;
 mod step;
@@ -278,6 +280,16 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>> {
         let organ = organ.clone();
         Box::pin(self.readers.read(move |db, _| mailbox::held_in_queue(db, &organ, before, limit)))
+    }
+
+    fn unheld<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| mailbox::unheld(db, &organ, after, limit)))
     }
 
     fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {

@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
@@ -16,6 +17,11 @@ use tokio_util::task::TaskTracker;
 
 /// The order to drain the node.
 pub const DRAIN: &str = "drain";
+/// The order to read certificates, revocation lists and the directory again, and to move the mail of organs that have closed. Answers
+/// with a line for each of these: the organ, who took over or `-`, deliveries moved, deliveries in flight.
+pub const RELOAD: &str = "reload";
+/// The order to tell what is open. Answers with a line for each mailbox: the organ, deliveries that wait, dead ones, those in flight.
+pub const MAILBOXES: &str = "mailboxes";
 /// The last line of an order that was carried out.
 pub const DONE: &str = "done";
 
@@ -33,6 +39,19 @@ pub struct Draining {
     pub drain: CancellationToken,
     /// Ends when the streams have.
     pub streams: TaskTracker,
+}
+
+/// What carries out an order: the lines of the answer, or why it is refused.
+pub type Carry = Box<dyn Fn() -> BoxFuture<'static, Result<Vec<String>, String>> + Send + Sync>;
+
+/// What carries out each order.
+pub struct Orders {
+    /// [`DRAIN`].
+    pub draining: Draining,
+    /// [`RELOAD`].
+    pub reload: Carry,
+    /// [`MAILBOXES`].
+    pub mailboxes: Carry,
 }
 
 /// The socket, bound and not yet answering. Its file goes with it.
@@ -66,7 +85,7 @@ impl Control {
     }
 
     /// Answers until told to stop, one order at a time.
-    pub async fn run(self, draining: Draining, stop: CancellationToken) {
+    pub async fn run(self, orders: Orders, stop: CancellationToken) {
         loop {
             let connection = tokio::select! {
                 connection = self.listener.accept() => connection,
@@ -75,7 +94,7 @@ impl Control {
             match connection {
                 Ok((stream, _)) => tokio::select! {
                     // Whoever asked may have gone; the order is carried out all the same.
-                    answered = answer(stream, &draining) => {
+                    answered = answer(stream, &orders) => {
                         if let Err(error) = answered {
                             tracing::info!(%error, "an order on the control socket was not answered");
                         }
@@ -99,15 +118,28 @@ impl Drop for Control {
     }
 }
 
-async fn answer(stream: UnixStream, draining: &Draining) -> io::Result<()> {
+async fn answer(stream: UnixStream, orders: &Orders) -> io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut order = String::new();
     let mut reader = BufReader::new(read.take(ORDER_BYTES_MAX));
     tokio::time::timeout(ORDER_TIMEOUT, reader.read_line(&mut order)).await??;
     match order.trim() {
-        DRAIN => drain(&mut write, draining).await,
-        _ => write.write_all(format!("refused: no such order; there is: {DRAIN}\n").as_bytes()).await,
+        DRAIN => drain(&mut write, &orders.draining).await,
+        RELOAD => carry(&mut write, &orders.reload).await,
+        MAILBOXES => carry(&mut write, &orders.mailboxes).await,
+        _ => {
+            let known = [DRAIN, RELOAD, MAILBOXES].join(", ");
+            write.write_all(format!("refused: no such order; there are: {known}\n").as_bytes()).await
+        }
     }
+}
+
+async fn carry(write: &mut OwnedWriteHalf, carry: &Carry) -> io::Result<()> {
+    let text = match carry().await {
+        Ok(lines) => lines.into_iter().map(|line| line + "\n").collect::<String>() + DONE + "\n",
+        Err(why) => format!("refused: {why}\n"),
+    };
+    write.write_all(text.as_bytes()).await
 }
 
 async fn drain(write: &mut OwnedWriteHalf, draining: &Draining) -> io::Result<()> {
@@ -154,7 +186,13 @@ mod tests {
         let told = draining.drain.clone();
         draining.streams.spawn(async move { told.cancelled().await });
         let stop = CancellationToken::new();
-        let running = tokio::spawn(control.run(draining.clone(), stop.clone()));
+        let lines = || Box::pin(async { Ok(vec!["H02 1 2 3".to_owned()]) }) as BoxFuture<'static, _>;
+        let refuses = || Box::pin(async { Err("not now".to_owned()) }) as BoxFuture<'static, _>;
+        let orders =
+            Orders { draining: draining.clone(), reload: Box::new(refuses), mailboxes: Box::new(lines) };
+        let running = tokio::spawn(control.run(orders, stop.clone()));
+        assert_eq!(order(&path, "mailboxes\n").await, "H02 1 2 3\ndone\n");
+        assert_eq!(order(&path, "reload\n").await, "refused: not now\n");
         assert!(order(&path, "dance\n").await.starts_with("refused"));
         assert!(!draining.drain.is_cancelled());
         assert!(order(&path, "drain\n").await.ends_with("done\n"));

@@ -128,6 +128,7 @@ pub fn state(state: State) -> v1::DeliveryState {
         State::Expired => v1::DeliveryState::Expired,
         State::Cancelled => v1::DeliveryState::Cancelled,
         State::Dead => v1::DeliveryState::Dead,
+        State::Redirected => v1::DeliveryState::Redirected,
     }
 }
 
@@ -154,6 +155,7 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::GatewayRestarted => v1::DeliveryCause::GatewayRestarted,
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
+        Cause::RecipientClosed => v1::DeliveryCause::RecipientClosed,
     }
 }
 
@@ -218,6 +220,7 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
             .into(),
         status_time: receipt.status.as_ref().and_then(|status| status.stated_at).map(timestamp),
         staff: receipt.status.as_ref().and_then(|status| staff(&status.staff)),
+        replaces_delivery_id: optional(delivery.and_then(|d| d.replaces.as_ref())),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 25] = [
+const COMMANDS: [&str; 31] = [
     "",
     "sandbox",
     "serve",
@@ -20,6 +20,12 @@ const COMMANDS: [&str; 25] = [
     "status",
     "track",
     "receipts",
+    "directory",
+    "directory show",
+    "directory resolve",
+    "directory plan",
+    "directory apply",
+    "directory watch",
     "organs",
     "resolve",
     "amqp",
@@ -52,7 +58,7 @@ async fn help_is_as_it_was_looked_at() {
 #[tokio::test]
 async fn every_command_has_its_help_looked_at() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden");
-    for parent in ["", "pki", "amqp", "amqp parked"] {
+    for parent in ["", "pki", "directory", "amqp", "amqp parked"] {
         let help = run(&golden, &format!("{parent} --help")).await.ended(0).out;
         let (_, rest) = help.split_once("Commands:\n").unwrap();
         let named = rest.lines().take_while(|line| !line.is_empty());

@@ -28,6 +28,7 @@ mod queues;
 mod random;
 mod reading;
 mod receipts;
+mod redirects;
 mod reports;
 pub mod sqlite;
 mod steps;
@@ -198,6 +199,9 @@ macro_rules! stamp {
                 outbox: ready_is_unpublished_until_the_broker_has_it an_answer_about_an_earlier_attempt_changes_nothing
                     unpublished_survives_a_kill what_the_broker_lost_is_unpublished_again
                     unpublished_in_order_and_by_pages;
+                redirects: another_delivery_takes_its_place what_is_held_stays_and_what_has_ended_is_never_moved
+                    a_second_closing_is_followed one_of_two_nodes_moves_it nobody_took_over
+                    what_is_redirected_is_no_longer_unpublished;
                 queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
                     mailboxes_add_up;
                 bounds: numbers_nobody_has;

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn as_many_as_are_packed_are_read_however_large_their_numbers() {
         let largest = Ready {
-            delivery: DeliveryId(u64::MAX),
+            delivery: DeliveryId(i64::MAX as u64),
             message: MessageKey(u64::MAX),
             payload_bytes: u64::MAX,
             attempt: u32::MAX,

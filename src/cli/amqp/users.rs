@@ -57,7 +57,7 @@ enum Print {
 impl Users {
     pub(super) fn run(self) -> Result<(), Exit> {
         let config = self.place.config()?;
-        let directory = app::read_directory(&config.directory.files).map_err(Exit::usage)?;
+        let directory = app::read_directory(&config.directory).map_err(Exit::usage)?;
         let organs = self.organs(&directory)?;
         fs::create_dir_all(&self.secrets).map_err(|error| unwritable(&self.secrets, &error))?;
         let (options, topology) = app::rabbitmq(&config);

@@ -42,7 +42,7 @@ pub async fn for_the_end(agency: &Agency, acceptance: &v1::Acceptance, out: &mut
         out.object(&json::delivery_status(status))?;
     }
     out.text(tables::deliveries(out.lang(), &statuses))?;
-    let failed = statuses.iter().filter(|status| status.state() != v1::DeliveryState::Delivered);
+    let failed = statuses.iter().filter(|status| is_failed(status.state()));
     let failed: Vec<&str> = failed.map(|status| status.recipient.as_str()).collect();
     match failed.is_empty() {
         true => Ok(()),
@@ -63,6 +63,11 @@ fn show(receipt: &v1::Receipt, rows: &mut Rows, out: &mut Out) -> Result<(), Exi
     rows.write(out, row)
 }
 
+/// Over, and not with the recipient. In the place of one that was redirected there is another.
+fn is_failed(state: v1::DeliveryState) -> bool {
+    !matches!(state, v1::DeliveryState::Delivered | v1::DeliveryState::Redirected)
+}
+
 /// Ended, or waiting for a person, which is no end to wait for.
 fn is_over(state: v1::DeliveryState) -> bool {
     match state {
@@ -70,6 +75,7 @@ fn is_over(state: v1::DeliveryState) -> bool {
         | v1::DeliveryState::Rejected
         | v1::DeliveryState::Expired
         | v1::DeliveryState::Cancelled
+        | v1::DeliveryState::Redirected
         | v1::DeliveryState::Dead => true,
         v1::DeliveryState::Unspecified
         | v1::DeliveryState::Queued

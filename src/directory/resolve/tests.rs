@@ -75,7 +75,7 @@ fn each_kind_of_answer() {
         Resolution::Redirected { organ, path, legal_basis } => {
             format!("{path:?} to {} by {legal_basis}", organ.id)
         }
-        Resolution::Ambiguous { candidates, legal_basis } => {
+        Resolution::Ambiguous { candidates, legal_basis, .. } => {
             let ids: Vec<_> = candidates.iter().map(|organ| &organ.id).collect();
             format!("one of {ids:?} by {legal_basis}")
         }
@@ -98,6 +98,61 @@ fn each_kind_of_answer() {
         ("H11", MERGER, "unknown"),
     ] {
         assert_eq!(answer(asked, day), expected, "{asked} on {day}");
+    }
+}
+
+#[test]
+fn every_old_commune_resolves_to_who_took_over_or_to_all_of_them() {
+    let shipped = ["central.csv", "provinces.csv", "communes.csv"]
+        .map(|name| format!("{}/config/directory/{name}", env!("CARGO_MANIFEST_DIR")));
+    let started = std::time::Instant::now();
+    let directory = Directory::from_csv_files(&shipped).unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
+    assert_eq!(directory.len(), 85 + 10_035 + 3_321);
+    let old = |organ: &&Organ| organ.id.above().count() == 2;
+    let (mut one, mut several) = (0, 0);
+    for organ in directory.organs().iter().filter(old) {
+        assert!(matches!(directory.resolve(&organ.id, EVE), Resolution::Open(_)), "{}", organ.id);
+        let resolution = directory.resolve(&organ.id, MERGER);
+        let handler = resolution.destination(Ambiguity::Handler).expect("each has a handler");
+        assert!(handler.is_open_on(MERGER) && organ.successors.contains(&handler.id), "{}", organ.id);
+        match resolution {
+            Resolution::Redirected { legal_basis, .. } => {
+                assert!(!legal_basis.is_empty());
+                one += 1;
+            }
+            Resolution::Ambiguous { candidates, .. } => {
+                assert!(candidates.len() > 1 && candidates.len() == organ.successors.len());
+                several += 1;
+            }
+            other => panic!("{}: {other:?}", organ.id),
+        }
+    }
+    assert_eq!((one, several), (9_564, 471));
+    let new = directory.organs().iter().filter(|organ| organ.id.above().count() == 1);
+    assert_eq!(new.filter(|organ| organ.is_open_on(MERGER) && !organ.is_open_on(EVE)).count(), 3_321);
+}
+
+#[test]
+fn a_named_handler_is_followed_to_an_open_organ() {
+    let header =
+        "organ_id,name,open_date,close_date,successors,legal_basis,acts_for_below,default_successor\n";
+    let text = format!(
+        "{header}H01,a,,2025-07-01,H02;H03,law,,H02\nH02,b,,2025-07-01,H04,,,\nH03,c,,,,,,\nH04,d,,,,,,\n\
+         H05,e,,2025-07-01,H01;H06,,,H01\nH06,f,,,,,,\nH07,g,,2025-07-01,H03;H04,,,\nH08,h,,2025-07-01,H07;H06,,,H07\n"
+    );
+    let directory = Directory::from_csv_texts(&[("t.csv", &text)]).unwrap();
+    for (asked, refuse, handler) in [
+        ("H01", None, Some("H04")),
+        ("H05", None, Some("H04")),
+        ("H07", None, None),
+        ("H08", None, None),
+        ("H02", Some("H04"), Some("H04")),
+    ] {
+        let resolution = directory.resolve(&id(asked), MERGER);
+        let to = |rule| resolution.destination(rule).map(|organ| organ.id.to_string());
+        let found = (to(Ambiguity::Refuse), to(Ambiguity::Handler));
+        assert_eq!((found.0.as_deref(), found.1.as_deref()), (refuse, handler), "{asked}");
     }
 }
 

@@ -125,6 +125,30 @@ fn backoff_doubles_between_its_bounds() {
     assert_eq!(POLICY.backoff(u32::MAX, 0.0).as_secs(), 60);
 }
 
+fn redirect() -> Event {
+    Event::Redirect { to: OrganId::parse("H05").expect("an organ id"), legal_basis: "NQ 1".into() }
+}
+
+#[test]
+fn only_what_nobody_holds_is_redirected() {
+    let queued = Progress::accepted(t(1_000));
+    let held = offered(&queued, t(1));
+    assert_eq!(step(&held, &redirect(), t(2), &POLICY, 0.0), Err(StepRefused::NotReady));
+    assert_eq!(step(&queued, &redirect(), t(1_000), &POLICY, 0.0), Err(StepRefused::NotReady), "it expires");
+    let strand = Event::Strand { reason: "closed".into() };
+    let (dead, entry) = moved(&queued, &strand, t(2));
+    assert_eq!((dead.state, dead.due_at), (State::Dead, Some(t(1_000))));
+    assert_eq!(entry.unwrap().cause, Some(Cause::RecipientClosed));
+    assert_eq!(step(&dead, &strand, t(3), &POLICY, 0.0), Ok(Step::Unchanged));
+    for from in [queued, moved(&held, &Event::Due, t(61)).0, dead] {
+        let (redirected, entry) = moved(&from, &redirect(), t(62));
+        assert_eq!((redirected.state, redirected.due_at), (State::Redirected, None));
+        assert_eq!(entry.unwrap().reason, "NQ 1");
+        let again = step(&redirected, &redirect(), t(63), &POLICY, 0.0);
+        assert_eq!(again, Err(StepRefused::Ended(State::Redirected)));
+    }
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let lease = 0u32..8;
     prop_oneof![
@@ -140,6 +164,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         lease.clone().prop_map(|n| Event::Dropped { lease: Lease(n), cause: Cause::Disconnected }),
         (lease, 1i64..400).prop_map(|(n, s)| Event::Renew { lease: Lease(n), until: t(s) }),
         Just(Event::Due),
+        Just(redirect()),
+        Just(Event::Strand { reason: "closed".into() }),
     ]
 }
 

@@ -140,7 +140,7 @@ pub fn decide<'r>(
     if code.needs_reason() && report.reason.trim().is_empty() {
         return Err(ReportRefused::NoReason(code));
     }
-    let is_away = matches!(progress.state, State::Expired | State::Cancelled);
+    let is_away = matches!(progress.state, State::Expired | State::Cancelled | State::Redirected);
     if progress.attempt == 0 || is_away {
         return Err(ReportRefused::NotHandedOver(progress.state));
     }

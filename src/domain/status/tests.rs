@@ -99,7 +99,7 @@ fn only_what_was_handed_over_has_a_status() {
         };
         assert_eq!(say(0, StatusCode::Accepted), Err(ReportRefused::NotHandedOver(state)));
         match state {
-            State::Expired | State::Cancelled => {
+            State::Expired | State::Cancelled | State::Redirected => {
                 assert_eq!(say(1, StatusCode::Accepted), Err(ReportRefused::NotHandedOver(state)));
             }
             // What its system does not take, its clerks cannot have accepted.

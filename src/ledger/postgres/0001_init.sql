@@ -56,6 +56,7 @@ CREATE TABLE delivery (
     sender        bigint   NOT NULL,    -- organ.ref of the message's sender, whose log gets the receipts
     recipient     bigint   NOT NULL,    -- organ.ref
     addressed_to  bigint,               -- organ.ref of the closed organ the sender wrote, where redirected
+    origin        bigint,               -- delivery.id of the one whose place it took when that one's recipient closed
     payload_bytes bigint   NOT NULL,    -- as in message
     expires_at    bigint   NOT NULL,    -- as in message
     attempt       bigint   NOT NULL,    -- how often it was offered
@@ -65,13 +66,14 @@ CREATE TABLE delivery (
     receipt_sequence bigint,            -- the number of its message's last receipt; null where the message has several deliveries ...
     receipt_time  bigint,               -- ... and that receipt's time
     lane          smallint NOT NULL,    -- as in message
-    state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead
+    state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead, 8 redirected
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
     status        smallint              -- the last business status, by its number; null while none was reported
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
+CREATE INDEX delivery_redirected ON delivery (message) WHERE origin IS NOT NULL;
 CREATE INDEX delivery_on_stream ON delivery (holder) WHERE hold = 0;
 CREATE INDEX delivery_in_queue ON delivery (recipient, due_at) WHERE hold = 2;
 
@@ -87,7 +89,7 @@ CREATE TABLE receipt (
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
     kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status
-    cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused
+    cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed
     status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
     noted            text,              -- when it came about and who acted, as its reporter says, in JSON

@@ -106,6 +106,7 @@ fn deliver(
     columns.sender.push(sender);
     columns.recipient.push(recipient);
     columns.addressed_to.push(addressed_ref);
+    columns.origin.push(None);
     columns.lane.push(new.lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(expires_at.as_micros());
@@ -113,7 +114,7 @@ fn deliver(
     let receipts = (new.addressees.len() == 1).then(|| 1 + i64::from(addressed_to.is_some()));
     columns.receipt_sequence.push(receipts);
     columns.receipt_time.push(receipts.map(|_| new.message.accepted_at.as_micros()));
-    let facts = DeliveryFacts { sender, recipient, addressed_to: addressed_ref };
+    let facts = DeliveryFacts { sender, recipient, addressed_to: addressed_ref, origin: None };
     sheet.new_facts.deliveries.push((bounded(id.0), facts));
     sheet.change(recipient)?.open_deliveries += 1;
     sheet.due(due_at);
@@ -168,6 +169,7 @@ fn append<'a>(
             id: d.id,
             recipient: d.recipient.clone(),
             addressed_to: d.addressed_to.clone(),
+            replaces: None,
             attempt: 0,
         }),
         cause: None,

@@ -66,6 +66,7 @@ pub(super) struct Deliveries {
     pub sender: Vec<OrganRef>,
     pub recipient: Vec<OrganRef>,
     pub addressed_to: Vec<Option<OrganRef>>,
+    pub origin: Vec<Option<i64>>,
     pub lane: Vec<i16>,
     pub payload_bytes: Vec<i64>,
     pub expires_at: Vec<i64>,
@@ -194,6 +195,16 @@ impl Attempts {
     pub fn put(&mut self, ready: &Ready) {
         let attempt = self.0.entry(bounded(ready.delivery.0)).or_default();
         *attempt = ready.attempt.max(u32::try_from(*attempt).unwrap_or(0)).into();
+    }
+
+    /// A delivery is left out.
+    pub fn forget(&mut self, delivery: DeliveryId) {
+        self.0.remove(&bounded(delivery.0));
+    }
+
+    /// Those of another too.
+    pub fn absorb(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     pub fn columns(&self) -> (Vec<i64>, Vec<i64>) {

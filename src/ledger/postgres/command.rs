@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
+use crate::domain::delivery::Event;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
 use crate::ledger::{
@@ -67,13 +68,28 @@ impl Command {
                     }
                 }
             }
-            Self::Step(batch, _) => into.extend(batch.iter().filter_map(|request| match &request.by {
-                Asserter::Gateway => None,
-                Asserter::Organ(organ) => Some(organ),
-            })),
+            Self::Step(batch, _) => {
+                into.extend(batch.iter().filter_map(|request| match &request.by {
+                    Asserter::Gateway => None,
+                    Asserter::Organ(organ) => Some(organ),
+                }));
+                into.extend(self.successors());
+            }
             Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
             Self::Published(..) | Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => {}
         }
+    }
+
+    /// The organs deliveries are redirected to, one for each redirection.
+    pub fn successors(&self) -> impl Iterator<Item = &OrganId> {
+        let steps = match self {
+            Self::Step(batch, _) => batch.as_slice(),
+            _ => &[],
+        };
+        steps.iter().filter_map(|request| match &request.event {
+            Event::Redirect { to, .. } => Some(to),
+            _ => None,
+        })
     }
 
     /// Answers; the answer is of the kind that was asked for.

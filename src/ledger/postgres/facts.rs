@@ -27,6 +27,8 @@ pub(super) struct DeliveryFacts {
     pub sender: OrganRef,
     pub recipient: OrganRef,
     pub addressed_to: Option<OrganRef>,
+    /// The delivery whose place it took.
+    pub origin: Option<i64>,
 }
 
 /// Facts of one transaction, to be kept once it is committed.
@@ -93,12 +95,12 @@ impl Facts {
     ) -> Result<HashMap<i64, DeliveryFacts>, Fault> {
         let read = async |unknown: Vec<i64>| {
             // delivery.facts
-            let sql = "SELECT id, sender, recipient, addressed_to FROM delivery WHERE id = ANY($1)";
+            let sql = "SELECT id, sender, recipient, addressed_to, origin FROM delivery WHERE id = ANY($1)";
             Ok(client.query(sql, &[&unknown]).await?)
         };
         let delivery = |cells: &mut Cells<'_>| {
             let (sender, recipient) = (cells.plain()?, cells.plain()?);
-            Ok(DeliveryFacts { sender, recipient, addressed_to: cells.plain()? })
+            Ok(DeliveryFacts { sender, recipient, addressed_to: cells.plain()?, origin: cells.plain()? })
         };
         look_up(&self.deliveries, ids, read, delivery).await
     }

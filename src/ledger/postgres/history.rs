@@ -149,7 +149,10 @@ async fn whole(client: &ClientWrapper, names: &Names, rows: &[Row]) -> Result<Ve
             delivery!(),
             ", d.message FROM message m
              JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
-             WHERE m.key = ANY($1) ORDER BY d.id"
+             WHERE m.key = ANY($1)
+             UNION ALL SELECT ",
+            delivery!(),
+            ", d.message FROM delivery d WHERE d.message = ANY($1) AND d.origin IS NOT NULL ORDER BY 1"
         ))
         .await?;
     let keys: Vec<_> = records.iter().map(|record| bounded(record.key.0)).collect();

@@ -11,7 +11,7 @@ use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger::codes::{Coded, at_most, bounded};
-use crate::ledger::{BecameReady, MailboxTally, Ready, Tally};
+use crate::ledger::{BecameReady, MailboxTally, Ready, Tally, Unheld};
 
 /// Ready deliveries of one lane, in order.
 pub(super) async fn ready(
@@ -107,6 +107,29 @@ pub(super) async fn held_in_queue(
         )
         .await?;
     held(&client.query(&statement, &[&organ.as_str(), &before.as_micros(), &at_most(limit)]).await?)
+}
+
+/// Open deliveries of one mailbox that nobody holds.
+pub(super) async fn unheld(
+    client: &ClientWrapper,
+    organ: OrganId,
+    after: DeliveryId,
+    limit: usize,
+) -> Result<Vec<Unheld>, Fault> {
+    // delivery.unheld
+    let statement = client
+        .prepare_cached(
+            "SELECT id, state FROM delivery
+             WHERE recipient = (SELECT ref FROM organ WHERE id = $1) AND id > $2 AND state IN (0, 2, 7)
+             ORDER BY id LIMIT $3",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&organ.as_str(), &bounded(after.0), &at_most(limit)]).await?;
+    let one = |row| {
+        let mut cells = Cells::of(row);
+        Ok((cells.delivery()?, cells.code()?))
+    };
+    rows.iter().map(one).collect()
 }
 
 /// Unpublished deliveries of this node and of those that are gone, in order.

@@ -74,7 +74,7 @@ async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 10> = [
+    let parameters: Parameters<'_, 11> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -85,6 +85,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.expires_at,
         &d.receipt_sequence,
         &d.receipt_time,
+        &d.origin,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
     exactly("insert_deliveries", d.id.len(), insert).await

@@ -62,6 +62,7 @@ pub(super) async fn read<'a>(
         new_receipts: Receipts::default(),
         new_files: Files::default(),
         outbox: Attempts::default(),
+        withdrawn: Attempts::default(),
         new_facts: NewFacts::default(),
         commit: Commit::default(),
     };
@@ -88,7 +89,7 @@ struct Wanted<'a> {
     acceptances: Vec<&'a Acceptance>,
     senders: Vec<OrganRef>,
     message_ids: Vec<&'a str>,
-    /// Senders and recipients of the acceptances.
+    /// Senders and recipients of the acceptances, and those deliveries are redirected to.
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
@@ -98,7 +99,7 @@ struct Wanted<'a> {
     reported: Vec<i64>,
     /// Those of which it is not known between whom they are.
     strange: Vec<i64>,
-    /// How many deliveries the acceptances make.
+    /// How many deliveries the acceptances and redirections make.
     deliveries_new: i64,
 }
 
@@ -116,6 +117,10 @@ impl<'a> Wanted<'a> {
             }
         }
         let number = |organ| names.number(organ).ok_or(Fault::Unfamiliar);
+        for successor in batch.iter().flat_map(Command::successors) {
+            organs.insert(number(successor)?);
+            deliveries_new += 1;
+        }
         for new in &acceptances {
             let sender = number(&new.message.sender)?;
             organs.insert(sender);
@@ -178,16 +183,20 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let mut cells = Cells::of(row);
     let id = cells.plain()?;
     let (message, sender, recipient) = (cells.key()?, cells.plain()?, cells.plain()?);
-    let addressed_to = cells.organ_if_any()?;
+    let (addressed_to, addressed_ref) = (cells.organ_if_any()?, cells.plain()?);
     let (lane, payload_bytes, holder) = (cells.code()?, cells.number()?, cells.plain()?);
     let progress = cells.progress()?;
     let (alone, last) = (cells.plain()?, (cells.small()?, cells.time()?));
-    let status = cells.code_if_any()?;
+    let (status, origin) = (cells.code_if_any()?, cells.plain::<Option<i64>>()?);
+    let replaces = origin.map(|id| u64::try_from(id).map(DeliveryId)).transpose();
+    let replaces = replaces.map_err(|_| Fault::Invalid("delivery"))?;
     let row = Row {
         message,
         sender,
         recipient,
         addressed_to,
+        addressed_ref,
+        replaces,
         lane,
         payload_bytes,
         holder,

@@ -92,9 +92,10 @@ fn receipt(
     let attempt = cells.small()?;
     let delivery = match (delivery, between) {
         (Some(id), Some(between)) => {
-            let id = DeliveryId(u64::try_from(id).map_err(|_| Fault::Invalid("delivery"))?);
+            let delivery = |id| u64::try_from(id).map(DeliveryId).map_err(|_| Fault::Invalid("delivery"));
+            let (id, replaces) = (delivery(id)?, between.origin.map(delivery).transpose()?);
             let (recipient, addressed_to) = (names.name(between.recipient)?, organ(between.addressed_to)?);
-            Some(ReceiptDelivery { id, recipient, addressed_to, attempt })
+            Some(ReceiptDelivery { id, recipient, addressed_to, replaces, attempt })
         }
         _ => None,
     };

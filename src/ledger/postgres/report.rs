@@ -51,7 +51,7 @@ fn record<'a>(sheet: &mut Sheet<'a>, request: &'a ReportRequest, next: Standing)
     row.status = next.status;
     row.is_reported = true;
     let (sender, recipient, message) = (row.sender, row.recipient, row.message);
-    let (attempt, addressed_to) = (row.progress.attempt, row.addressed_to.clone());
+    let (attempt, addressed_to, replaces) = (row.progress.attempt, row.addressed_to.clone(), row.replaces);
     let sender_sequence = sheet.next_receipt(sender)?;
     if let Some(file) = &request.file {
         sheet.new_files.sender.push(sender);
@@ -88,6 +88,7 @@ fn record<'a>(sheet: &mut Sheet<'a>, request: &'a ReportRequest, next: Standing)
             id: request.delivery,
             recipient: sheet.account(recipient)?.id.clone(),
             addressed_to,
+            replaces,
             attempt,
         }),
         cause: None,

@@ -15,7 +15,7 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, BecameReady, Commit, MessageKey};
+use crate::ledger::{Accepted, BecameReady, Commit, MessageKey, Ready};
 
 /// What is known of one locked organ.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(super) struct Row {
     pub sender: OrganRef,
     pub recipient: OrganRef,
     pub addressed_to: Option<OrganId>,
+    pub addressed_ref: Option<OrganRef>,
+    pub replaces: Option<DeliveryId>,
     pub lane: Lane,
     pub payload_bytes: u64,
     /// The node on whose stream it is.
@@ -82,6 +84,8 @@ pub(super) struct Sheet<'a> {
     pub new_receipts: Receipts<'a>,
     pub new_files: Files<'a>,
     pub outbox: Attempts,
+    /// What is no longer to be published.
+    pub withdrawn: Attempts,
     pub new_facts: NewFacts,
     pub commit: Commit,
 }
@@ -117,6 +121,13 @@ impl Sheet<'_> {
             self.outbox.put(&became.ready);
         }
         self.commit.ready.push(became);
+    }
+
+    /// A delivery is no longer to be published.
+    pub fn withdraw(&mut self, gone: &Ready) {
+        self.outbox.forget(gone.delivery);
+        self.withdrawn.put(gone);
+        self.commit.ready.retain(|became| became.ready.delivery != gone.delivery);
     }
 
     /// Tells of a due time.

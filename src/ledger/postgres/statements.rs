@@ -35,9 +35,9 @@ statements! {
         FROM unnest($1::bigint[], $2::text[]) WITH ORDINALITY AS w (sender, message_id, place)
         JOIN message m ON m.sender = w.sender AND m.message_id = w.message_id";
     /// These deliveries as they stand, with the last receipt of the message of each.
-    deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.lane, d.payload_bytes, d.holder,
+    deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.addressed_to, d.lane, d.payload_bytes, d.holder,
             d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.receipt_sequence IS NOT NULL,
-            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status
+            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
         LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
             WHERE d.receipt_sequence IS NULL AND r.message = d.message
@@ -65,11 +65,11 @@ statements! {
             $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
-            expires_at, receipt_sequence, receipt_time, due_at, state, attempt)
+            expires_at, receipt_sequence, receipt_time, origin, due_at, state, attempt)
         SELECT w.*, w.expires_at, 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])
+            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
             AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at, receipt_sequence,
-                receipt_time)";
+                receipt_time, origin)";
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
             due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),

@@ -2,6 +2,7 @@
 
 use super::columns::NewReceipt;
 use super::fault::Fault;
+use super::redirect;
 use super::sheet::Sheet;
 use crate::domain::delivery::{self, Entry, Event, Hold, Progress, State, Step};
 use crate::domain::receipt::Asserter;
@@ -50,6 +51,8 @@ fn moved(
     }
     let (message, message_sequence) = (row.message, last.0 + 1);
     let (recipient, sender, lane, payload_bytes) = (row.recipient, row.sender, row.lane, row.payload_bytes);
+    let successor = redirect::replace(sheet, request, (message_sequence, time))?;
+    let last = sheet.last_receipts.get_mut(&message).ok_or(Fault::Invalid("receipt of a message"))?;
     if let Some(entry) = entry {
         *last = (message_sequence, time);
         let sender_sequence = sheet.next_receipt(sender)?;
@@ -62,11 +65,11 @@ fn moved(
             sender_sequence,
             message,
             message_sequence,
-            delivery: Some(request.delivery),
+            delivery: Some(successor.unwrap_or(request.delivery)),
             kind: entry.kind,
             time,
             asserted_by,
-            attempt: next.attempt,
+            attempt: if successor.is_some() { 0 } else { next.attempt },
             cause: entry.cause,
             reason: entry.reason.into_bytes().into(),
             retry_time: entry.retry_time,

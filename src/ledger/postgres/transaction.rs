@@ -55,6 +55,7 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     for command in batch {
         done.push(perform(link, context, &mut sheet, &mut published, command).await?);
     }
+    published.absorb(std::mem::take(&mut sheet.withdrawn));
     let (moves, accounts) = (sheet.moves(), sheet.close_accounts());
     let changed = !moves.id.is_empty()
         || !accounts.organ.is_empty()

@@ -37,6 +37,7 @@ CREATE TABLE delivery (
     sender        INTEGER NOT NULL,      -- organ.ref of the message's sender, whose log gets the receipts
     recipient     INTEGER NOT NULL,      -- organ.ref
     addressed_to  INTEGER,               -- organ.ref of the closed organ the sender wrote, where redirected
+    origin        INTEGER,               -- delivery.id of the one whose place it took when that one's recipient closed
     lane          INTEGER NOT NULL,      -- as in message
     payload_bytes INTEGER NOT NULL,      -- as in message
     expires_at    INTEGER NOT NULL,      -- as in message
@@ -50,6 +51,7 @@ CREATE TABLE delivery (
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
+CREATE INDEX delivery_redirected ON delivery (message) WHERE origin IS NOT NULL;
 
 -- Receipts, each in its sender's log. Append-only.
 CREATE TABLE receipt (

@@ -194,6 +194,7 @@ fn append(
             id: d.id,
             recipient: d.recipient.clone(),
             addressed_to: d.addressed_to.clone(),
+            replaces: None,
             attempt: 0,
         }),
         cause: None,

@@ -114,10 +114,12 @@ fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Mes
     let (first, count): (u64, u64) = (row.get(9)?, row.get(10)?);
     // delivery.of_message
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {DELIVERY} FROM delivery d WHERE d.id >= ?1 AND d.id < ?2 ORDER BY d.id"
+        "SELECT {DELIVERY} FROM delivery d WHERE d.id >= ?1 AND d.id < ?2
+         UNION ALL SELECT {DELIVERY} FROM delivery d WHERE d.message = ?3 AND d.origin IS NOT NULL ORDER BY 1"
     ))?;
+    let key: u64 = row.get(0)?;
     let deliveries = statement
-        .query_map((first, first + count), |row| delivery(db, names, row, 0))?
+        .query_map((first, first + count, key), |row| delivery(db, names, row, 0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(MessageRecord {
         key: MessageKey(row.get(0)?),

@@ -8,7 +8,7 @@ use crate::domain::delivery::{DeliveryId, Hold, State};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
-use crate::ledger::{MailboxTally, MessageKey, Ready, Tally};
+use crate::ledger::{MailboxTally, MessageKey, Ready, Tally, Unheld};
 
 /// Ready deliveries of one lane, in order.
 pub(super) fn ready(
@@ -79,6 +79,24 @@ pub(super) fn held_in_queue(
     )?;
     let rows = statement
         .query_map((organ, Code(before), at_most(limit)), |row| Ok((DeliveryId(row.get(0)?), row.get(1)?)))?;
+    rows.collect()
+}
+
+/// Open deliveries of one mailbox that nobody holds.
+pub(super) fn unheld(
+    db: &Connection,
+    organ: &OrganId,
+    after: DeliveryId,
+    limit: usize,
+) -> rusqlite::Result<Vec<Unheld>> {
+    let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
+    // delivery.unheld
+    let mut statement = db.prepare_cached(
+        "SELECT id, state FROM delivery WHERE recipient = ?1 AND id > ?2 AND state IN (0, 2, 7) ORDER BY id LIMIT ?3",
+    )?;
+    let rows = statement.query_map((organ, bounded(after.0), at_most(limit)), |row| {
+        Ok((DeliveryId(row.get(0)?), row.get::<_, Code<State>>(1)?.0))
+    })?;
     rows.collect()
 }
 

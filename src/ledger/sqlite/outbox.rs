@@ -27,6 +27,12 @@ pub(super) fn put(db: &Connection, book: &Book, ready: Ready) -> rusqlite::Resul
     .map(drop)
 }
 
+/// A delivery is no longer to be published.
+pub(super) fn withdraw(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<()> {
+    // outbox.withdraw
+    db.prepare_cached("DELETE FROM outbox WHERE delivery = ?1")?.execute([delivery.0]).map(drop)
+}
+
 /// The broker has these. One that became ready anew meanwhile stays.
 pub(super) fn published(db: &Connection, batch: &[Ready]) -> rusqlite::Result<()> {
     // outbox.published

@@ -72,7 +72,7 @@ pub(super) fn last(db: &Connection, message: MessageKey) -> rusqlite::Result<(u3
 
 const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,
     r.asserted_by, r.attempt, r.cause, r.reason, r.retry_time, m.message_id, m.content_hash, m.payload_hash,
-    d.recipient, d.addressed_to, r.status, r.noted
+    d.recipient, d.addressed_to, r.status, r.noted, d.origin
     FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery";
 
 /// Receipts of a sender with numbers above `after`, in order.
@@ -131,6 +131,7 @@ fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Re
             id: DeliveryId(id),
             recipient: names.name(db, row.get(14)?)?,
             addressed_to: organ(row.get(15)?)?,
+            replaces: row.get::<_, Option<u64>>(18)?.map(DeliveryId),
             attempt: row.get(7)?,
         }),
     };

@@ -6,6 +6,7 @@ use super::codes::{Code, bounded};
 use super::organs::OrganRef;
 use super::outbox;
 use super::receipts::{self, NewReceipt};
+use super::redirect;
 use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
 use crate::domain::message::Lane;
@@ -47,6 +48,7 @@ pub(super) fn step(
             // Handed over late, or by a clock that was set back: it happens after what has happened.
             let time = request.at.max(last_time);
             update(db, request.delivery, &row.progress, &next, time)?;
+            let successor = redirect::replace(db, book, request, &row)?;
             if let Some(entry) = &entry {
                 let asserted_by = match &request.by {
                     Asserter::Gateway => None,
@@ -56,11 +58,11 @@ pub(super) fn step(
                     sender: row.sender,
                     message: row.message,
                     message_sequence: last_sequence + 1,
-                    delivery: Some(request.delivery),
+                    delivery: Some(successor.unwrap_or(request.delivery)),
                     kind: entry.kind,
                     time,
                     asserted_by,
-                    attempt: next.attempt,
+                    attempt: if successor.is_some() { 0 } else { next.attempt },
                     cause: entry.cause,
                     reason: &entry.reason,
                     retry_time: entry.retry_time,

@@ -262,6 +262,7 @@ impl Model {
             id: record.id,
             recipient: record.recipient.clone(),
             addressed_to: record.addressed_to.clone(),
+            replaces: None,
             attempt: record.progress.attempt,
         });
         let letter = &mut self.letters[n];

@@ -77,6 +77,7 @@ pub async fn every_report_is_a_receipt_with_all_that_was_said<L: LedgerUnderTest
             id: c,
             recipient: organ("H05"),
             addressed_to: Some(organ("H02")),
+            replaces: None,
             attempt: 1,
         }),
         cause: None,

@@ -13,6 +13,7 @@ use truc::domain::time::Timestamp;
 use truc::ledger::{
     AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
+    Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -124,6 +125,10 @@ impl Ledger for Gate {
         limit: usize,
     ) -> Answer<'a, Vec<(DeliveryId, u32)>> {
         self.ledger.held_in_queue(organ, before, limit)
+    }
+
+    fn unheld<'a>(&'a self, organ: &'a OrganId, after: DeliveryId, limit: usize) -> Answer<'a, Vec<Unheld>> {
+        self.ledger.unheld(organ, after, limit)
     }
 
     fn unpublished(&self, after: DeliveryId, limit: usize) -> Answer<'_, Vec<BecameReady>> {
