@@ -12,10 +12,20 @@ use crate::country::{self, Closing, DAY};
 use crate::nodes::{Postgres, RabbitMq};
 use crate::site::{Agency, Site, delivered, document, reason, until};
 
-/// Recipients of each message, all of which close.
-const ORGANS: usize = 500;
-/// Those of them that were divided.
-const DIVIDED: usize = 60;
+/// How much waits.
+#[derive(Clone, Copy)]
+struct Load {
+    messages: usize,
+    /// Recipients of each, all of which close.
+    organs: usize,
+    /// Those of them that were divided.
+    divided: usize,
+}
+
+/// Ten thousand deliveries.
+const FULL: Load = Load { messages: 20, organs: 500, divided: 60 };
+/// What RabbitMQ makes queues for in little time.
+const SMALL: Load = Load { messages: 20, organs: 50, divided: 10 };
 
 /// Runs a command of the program with the gateway's configuration; its answer, one object a line.
 fn truc(site: &Site, arguments: &[&str]) -> Vec<Value> {
@@ -48,8 +58,9 @@ fn mail(objects: &[Value]) -> Mail {
     .collect()
 }
 
-async fn all_wait_then_close(mut site: Site, rule: &str, messages: usize, rabbitmq: Option<&RabbitMq>) {
-    let closings = country::closings(ORGANS, DIVIDED);
+async fn all_wait_then_close(mut site: Site, rule: &str, load: Load, rabbitmq: Option<&RabbitMq>) {
+    let Load { messages, organs, divided } = load;
+    let closings = country::closings(organs, divided);
     country::eve(&mut site, &closings);
     site.set(format!("directory.ambiguous = {rule:?}"));
     let gateway = site.start();
@@ -61,7 +72,7 @@ async fn all_wait_then_close(mut site: Site, rule: &str, messages: usize, rabbit
     let file = country::reform(&site, &closings);
     let file = file.to_str().unwrap();
     let planned = truc(&site, &["directory", "plan", file]);
-    assert_eq!(planned.iter().filter(|object| object["type"] == "change").count(), ORGANS);
+    assert_eq!(planned.iter().filter(|object| object["type"] == "change").count(), organs);
     let started = Instant::now();
     let applied = truc(&site, &["directory", "apply", file]);
     let took = started.elapsed();
@@ -74,13 +85,13 @@ async fn all_wait_then_close(mut site: Site, rule: &str, messages: usize, rabbit
         })
         .collect();
     assert_eq!(mail(&applied), expected);
-    println!("{rule}: {} deliveries of {ORGANS} closed organs in {took:?}", messages * ORGANS);
+    println!("{rule}: {} deliveries of {organs} closed organs in {took:?}", messages * organs);
 
     for n in 0..messages {
         let id = format!("m-{n}");
         check_story(&g22.track("G22", &id).await.unwrap(), &closings, rule);
     }
-    check_audit(&site);
+    check_audit(&site, organs);
     if let Some(rabbitmq) = rabbitmq {
         left_empty(rabbitmq, &closings).await;
     }
@@ -112,10 +123,10 @@ fn check_story(story: &v1::TrackResponse, closings: &[Closing], rule: &str) {
     let moved = closings.iter().filter(|closing| closing.destination(rule).is_some()).count();
     assert_eq!(
         (receipts.len(), story.deliveries.len()),
-        (moved, ORGANS + moved),
+        (moved, closings.len() + moved),
         "one receipt for each that moved"
     );
-    assert_eq!(story.receipts.len(), 1 + ORGANS, "the acceptance, and one for each delivery");
+    assert_eq!(story.receipts.len(), 1 + closings.len(), "the acceptance, and one for each delivery");
     for (closing, first) in closings.iter().zip(&story.deliveries) {
         assert_eq!(first.recipient, closing.organ);
         match closing.destination(rule) {
@@ -163,12 +174,12 @@ async fn left_empty(rabbitmq: &RabbitMq, closings: &[Closing]) {
     }
 }
 
-fn check_audit(site: &Site) {
+fn check_audit(site: &Site, organs: usize) {
     let audit = std::fs::read_to_string(site.path("audit.jsonl")).unwrap();
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [applying, applied] = lines.as_slice() else { panic!("{audit}") };
     assert_eq!((&applying["step"], &applied["step"]), (&"applying".into(), &"applied".into()));
-    assert_eq!(applying["changes"].as_array().unwrap().len(), ORGANS);
+    assert_eq!(applying["changes"].as_array().unwrap().len(), organs);
     assert_eq!(applying["file_sha256"], applied["file_sha256"]);
     assert!(applied["who"]["uid"].is_number());
 }
@@ -218,12 +229,12 @@ async fn check_successor(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_the_divided_are_refused() {
-    all_wait_then_close(Site::new(&[]), "refuse", 20, None).await;
+    all_wait_then_close(Site::new(&[]), "refuse", FULL, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_handlers_are_named() {
-    all_wait_then_close(Site::new(&[]), "handler", 20, None).await;
+    all_wait_then_close(Site::new(&[]), "handler", FULL, None).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -231,7 +242,7 @@ async fn on_rabbitmq_the_mailboxes_of_the_closed_are_left_empty() {
     let rabbitmq = RabbitMq::start();
     let mut site = Site::new(&["broker.kind = \"rabbitmq\""]);
     site.set(format!("rabbitmq.uris = [{:?}]", rabbitmq.uri()));
-    all_wait_then_close(site, "handler", 4, Some(&rabbitmq)).await;
+    all_wait_then_close(site, "handler", SMALL, Some(&rabbitmq)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -243,7 +254,7 @@ async fn on_postgresql_and_rabbitmq() {
     site.set("postgres.user = \"postgres\"");
     site.set("postgres.database = \"postgres\"");
     site.set("postgres.tls = \"off\"");
-    all_wait_then_close(site, "refuse", 4, Some(&rabbitmq)).await;
+    all_wait_then_close(site, "refuse", SMALL, Some(&rabbitmq)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
