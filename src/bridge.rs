@@ -28,6 +28,7 @@ mod packer;
 pub mod parked;
 mod receipts;
 mod reports;
+mod said;
 pub mod sender;
 mod stalls;
 mod submissions;
@@ -40,6 +41,7 @@ use leases::Leases;
 use office::Office;
 use outcomes::Outcomes;
 use reports::Reports;
+use said::Said;
 use stalls::Stalls;
 use submissions::Submissions;
 
@@ -96,9 +98,9 @@ impl Bridge {
         let topology = &options.topology;
         let submissions = Submissions { office: Arc::clone(&office), desk };
         tasks.spawn(submissions.run(subscribe(topology.submissions())));
-        let outcomes = Outcomes { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
+        let outcomes = Said::<Outcomes>::new(&office, &dispatch);
         tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
-        let reports = Reports { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
+        let reports = Said::<Reports>::new(&office, &dispatch);
         tasks.spawn(reports.run(subscribe(topology.reports())));
         let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
         tasks.spawn(attached.run());
