@@ -77,16 +77,14 @@ impl Api {
         let after = after.map(|text| OrganId::parse(&text)).transpose();
         let after = after.map_err(|_| cursor::invalid("page_token"))?;
         let directory = self.directory.load();
-        let selection = Selection {
-            at_or_below: top.as_ref(),
-            include_closed: request.include_closed,
-            day: self.today(),
-        };
+        let today = self.today();
+        let selection =
+            Selection { at_or_below: top.as_ref(), include_closed: request.include_closed, day: today };
         let found = directory.list(&selection, after.as_ref(), limit);
         let last = found.last().filter(|_| found.len() == limit);
         Ok(v1::ListOrgansResponse {
             next_page_token: last.map(|o| cursor::write(Log::Organs, scope, &o.id)).unwrap_or_default(),
-            organs: found.into_iter().map(|found| organ(found, self.today())).collect(),
+            organs: found.into_iter().map(|found| organ(found, today)).collect(),
         })
     }
 

@@ -20,6 +20,7 @@ impl Api {
         let answers = answers.map_err(|error| ledger_failed(&error))?;
         Ok(v1::ReportStatusResponse { results: reports::results(answers) })
     }
+
     /// A status of a sender's log as an edXML file.
     pub async fn status_file(
         &self,

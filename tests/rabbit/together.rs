@@ -33,16 +33,23 @@ async fn depth_becomes(place: &Place, id: &str, expected: u32) {
     assert!(tokio::time::timeout(WITHIN, waiting).await.is_ok(), "{} in the queue", depth(place, id).await);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_did_not_take_of_a_message_the_next_one_gets() {
+/// Forty deliveries for H49, in two messages of its queue.
+async fn with_two_messages() -> (Node, Place) {
     let node = tokio::task::spawn_blocking(Node::start).await.unwrap();
     let place = Place::start(node.options()).await;
-    let serve = || Arc::<RabbitBroker>::clone(&place.broker).consume(&organ("H49"));
     place.healthy(true, WITHIN).await;
-    // Declares the mailbox.
-    assert!(serve().look(1, u64::MAX).await.unwrap().is_empty());
+    let mut declares = Arc::<RabbitBroker>::clone(&place.broker).consume(&organ("H49"));
+    assert!(declares.look(1, u64::MAX).await.unwrap().is_empty());
+    drop(declares);
     place.accept("H49", 40).await;
     depth_becomes(&place, "H49", 2).await;
+    (node, place)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_did_not_take_of_a_message_the_next_one_gets() {
+    let (node, place) = with_two_messages().await;
+    let serve = || Arc::<RabbitBroker>::clone(&place.broker).consume(&organ("H49"));
 
     // One takes a few of the first message, tells of some, and leaves.
     let mut first = serve();
@@ -83,14 +90,8 @@ async fn what_one_did_not_take_of_a_message_the_next_one_gets() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_that_asks_for_one_at_a_time_gets_each_of_them() {
-    let node = tokio::task::spawn_blocking(Node::start).await.unwrap();
-    let place = Place::start(node.options()).await;
+    let (node, place) = with_two_messages().await;
     let serve = || Arc::<RabbitBroker>::clone(&place.broker).consume(&organ("H49"));
-    place.healthy(true, WITHIN).await;
-    // Declares the mailbox.
-    assert!(serve().look(1, u64::MAX).await.unwrap().is_empty());
-    place.accept("H49", 40).await;
-    depth_becomes(&place, "H49", 2).await;
     let mut seen: Vec<Ready> = Vec::new();
     while seen.len() < 40 {
         let mut consumer = serve();
