@@ -27,7 +27,7 @@
 //! 9. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 //! 10. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
-//!    each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
+//!     each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
 
 use std::future::Future;
 use std::pin::Pin;
