@@ -10,7 +10,7 @@ use truc::proto::v1::{self, collect_request::Request};
 
 use crate::desk::Desk;
 use crate::journal::Call;
-use crate::support::Agency;
+use crate::site::Agency;
 
 /// Of a hundred deliveries, those that a collector that hangs up does not settle.
 const NEGLECTED_PERCENT: u8 = 10;

@@ -7,7 +7,7 @@ use truc::proto::v1::{self, settlement};
 
 use crate::journal::{Call, Fact, Journal, Offer};
 use crate::line::Line;
-use crate::support::Agency;
+use crate::site::Agency;
 
 /// From this attempt on a recipient no longer puts a document off.
 const PATIENT_ATTEMPTS: u32 = 4;

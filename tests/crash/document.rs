@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use truc::proto::v1;
 
-use crate::support;
+use crate::site;
 
 /// The organs that send.
 pub const SENDERS: [&str; 4] = ["G22", "G09", "H26", "H29"];
@@ -37,7 +37,7 @@ impl Document {
     /// The document as it is submitted, the same each time.
     pub fn submission(&self) -> v1::Submission {
         let written: Vec<_> = self.to.iter().map(|(organ, closed)| written(organ, closed)).collect();
-        let mut submission = support::document(&self.message_id, &written, self.payload());
+        let mut submission = site::document(&self.message_id, &written, self.payload());
         if let Some(v1::submission::Content::Document(document)) = &mut submission.content
             && let Some(header) = &mut document.header
         {

@@ -3,7 +3,7 @@
 use truc::proto::v1;
 
 use crate::desk::Desk;
-use crate::support::Agency;
+use crate::site::Agency;
 
 /// The shortest lease there is: what a killed gateway took with it comes back after this.
 const LEASE_S: i64 = 5;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::deaths::{Death, Deaths};
 use crate::journal::Journal;
 use crate::line::Switchboard;
-use crate::support::{Process, Site};
+use crate::site::{Process, Site};
 use crate::trial::blocking;
 
 /// Facts its clients have to see before it counts as under load, and how long they get for that.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use truc::identity::client::{ClientFiles, ClientTls, connect};
 
-use crate::support::{Agency, Site};
+use crate::site::{Agency, Site};
 
 /// Between two tries to connect to a gateway that has just died.
 const RECONNECT_DELAY: Duration = Duration::from_millis(5);

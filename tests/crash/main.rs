@@ -29,7 +29,9 @@ mod sender;
 mod setup;
 #[path = "../gateway/support.rs"]
 #[allow(dead_code, reason = "made for the tests of the gateway; this one needs a part of it")]
-mod support;
+mod site;
+#[path = "../support/setup.rs"]
+mod surroundings;
 mod town;
 mod trial;
 mod watcher;

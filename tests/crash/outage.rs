@@ -7,7 +7,7 @@ use tonic_types::StatusExt;
 use truc::proto::v1;
 
 use crate::setup::SetUp;
-use crate::support::{Agency, Process, delivered, document, reason, until};
+use crate::site::{Agency, Process, delivered, document, reason, until};
 use crate::trial::{Trial, blocking};
 use crate::{SEED, TURN, say};
 

@@ -10,7 +10,7 @@ use truc::proto::v1::{self, submit_result};
 use crate::document::{Author, Document};
 use crate::journal::{Fact, Journal};
 use crate::line::Line;
-use crate::support::Agency;
+use crate::site::Agency;
 
 /// Submissions a stream has unanswered at most.
 const WINDOW: usize = 32;

@@ -180,7 +180,7 @@ pub async fn read(trial: &Trial, facts: &[Fact]) -> Ending {
         for (id, story) in stories {
             match story {
                 Ok(story) => drop(ending.stories.insert(id.to_owned(), story)),
-                Err(status) => assert_eq!(crate::support::reason(&status), "MESSAGE_NOT_FOUND", "{status}"),
+                Err(status) => assert_eq!(crate::site::reason(&status), "MESSAGE_NOT_FOUND", "{status}"),
             }
         }
     }

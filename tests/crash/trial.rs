@@ -13,7 +13,7 @@ use crate::gateway::{Gateway, Span};
 use crate::journal::Journal;
 use crate::line::Switchboard;
 use crate::setup::{SetUp, Surroundings};
-use crate::support::{Process, Site};
+use crate::site::{Process, Site};
 use crate::town::Town;
 
 /// Documents that may wait for a sender.

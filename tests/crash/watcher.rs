@@ -6,7 +6,7 @@ use truc::proto::v1;
 
 use crate::journal::{Fact, Journal};
 use crate::line::Line;
-use crate::support::Agency;
+use crate::site::Agency;
 
 /// One watching client.
 pub struct Watcher {

@@ -6,6 +6,8 @@
 #[path = "../support/nodes.rs"]
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod nodes;
+#[path = "../support/setup.rs"]
+mod setup;
 #[path = "../gateway/support.rs"]
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod site;

@@ -9,7 +9,8 @@ use serde_json::Value;
 use truc::proto::v1;
 
 use crate::country::{self, Closing, DAY};
-use crate::nodes::{Postgres, RabbitMq};
+use crate::nodes::RabbitMq;
+use crate::setup::SetUp;
 use crate::site::{Agency, Site, delivered, document, reason, until};
 
 /// How much waits.
@@ -229,32 +230,29 @@ async fn check_successor(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_the_divided_are_refused() {
-    all_wait_then_close(Site::new(&[]), "refuse", FULL, None).await;
+    in_set_up(SetUp::Standalone, "refuse", FULL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_handlers_are_named() {
-    all_wait_then_close(Site::new(&[]), "handler", FULL, None).await;
+    in_set_up(SetUp::Standalone, "handler", FULL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_rabbitmq_the_mailboxes_of_the_closed_are_left_empty() {
-    let rabbitmq = RabbitMq::start();
-    let mut site = Site::new(&["broker.kind = \"rabbitmq\""]);
-    site.set(format!("rabbitmq.uris = [{:?}]", rabbitmq.uri()));
-    all_wait_then_close(site, "handler", SMALL, Some(&rabbitmq)).await;
+    in_set_up(SetUp::Bridge, "handler", SMALL).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgresql_and_rabbitmq() {
-    let (rabbitmq, postgres) = (RabbitMq::start(), Postgres::start());
-    let mut site = Site::new(&["broker.kind = \"rabbitmq\"", "ledger.store = \"postgres\""]);
-    site.set(format!("rabbitmq.uris = [{:?}]", rabbitmq.uri()));
-    site.set(format!("postgres.hosts = [\"127.0.0.1:{}\"]", postgres.port()));
-    site.set("postgres.user = \"postgres\"");
-    site.set("postgres.database = \"postgres\"");
-    site.set("postgres.tls = \"off\"");
-    all_wait_then_close(site, "refuse", SMALL, Some(&rabbitmq)).await;
+    in_set_up(SetUp::ScaleOut, "refuse", SMALL).await;
+}
+
+async fn in_set_up(set_up: SetUp, rule: &str, load: Load) {
+    let around = set_up.surroundings();
+    let mut site = Site::new(&[]);
+    around.tell(&mut site);
+    all_wait_then_close(site, rule, load, around.rabbitmq.as_deref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
