@@ -13,20 +13,12 @@ use crate::nodes::RabbitMq;
 use crate::setup::SetUp;
 use crate::site::{Agency, Site, delivered, document, reason, until};
 
-/// How much waits.
-#[derive(Clone, Copy)]
-struct Load {
-    messages: usize,
-    /// Recipients of each, all of which close.
-    organs: usize,
-    /// Those of them that were divided.
-    divided: usize,
-}
-
-/// Ten thousand deliveries.
-const FULL: Load = Load { messages: 20, organs: 500, divided: 60 };
-/// What RabbitMQ makes queues for in little time.
-const SMALL: Load = Load { messages: 20, organs: 50, divided: 10 };
+/// Messages that wait, each for all of ...
+const MESSAGES: usize = 20;
+/// ... these organs, all of which close: ten thousand deliveries.
+const ORGANS: usize = 500;
+/// Those of the organs that were divided.
+const DIVIDED: usize = 60;
 
 /// Runs a command of the program with the gateway's configuration; its answer, one object a line.
 fn truc(site: &Site, arguments: &[&str]) -> Vec<Value> {
@@ -59,21 +51,20 @@ fn mail(objects: &[Value]) -> Mail {
     .collect()
 }
 
-async fn all_wait_then_close(mut site: Site, rule: &str, load: Load, rabbitmq: Option<&RabbitMq>) {
-    let Load { messages, organs, divided } = load;
-    let closings = country::closings(organs, divided);
+async fn all_wait_then_close(mut site: Site, rule: &str, rabbitmq: Option<&RabbitMq>) {
+    let closings = country::closings(ORGANS, DIVIDED);
     country::eve(&mut site, &closings);
     site.set(format!("directory.ambiguous = {rule:?}"));
     let gateway = site.start();
     let g22 = site.agency(&gateway, "G22").await;
     let recipients: Vec<_> = closings.iter().map(|closing| closing.organ.as_str()).collect();
-    for n in 0..messages {
+    for n in 0..MESSAGES {
         g22.submit(document(&format!("m-{n}"), &recipients, b"x".to_vec())).await.unwrap();
     }
     let file = country::reform(&site, &closings);
     let file = file.to_str().unwrap();
     let planned = truc(&site, &["directory", "plan", file]);
-    assert_eq!(planned.iter().filter(|object| object["type"] == "change").count(), organs);
+    assert_eq!(planned.iter().filter(|object| object["type"] == "change").count(), ORGANS);
     let started = Instant::now();
     let applied = truc(&site, &["directory", "apply", file]);
     let took = started.elapsed();
@@ -82,22 +73,22 @@ async fn all_wait_then_close(mut site: Site, rule: &str, load: Load, rabbitmq: O
         .iter()
         .map(|closing| {
             let to = closing.destination(rule).map(str::to_owned);
-            (closing.organ.clone(), (to, messages as u64))
+            (closing.organ.clone(), (to, MESSAGES as u64))
         })
         .collect();
     assert_eq!(mail(&applied), expected);
-    println!("{rule}: {} deliveries of {organs} closed organs in {took:?}", messages * organs);
+    println!("{rule}: {} deliveries of {ORGANS} closed organs in {took:?}", MESSAGES * ORGANS);
 
-    for n in 0..messages {
+    for n in 0..MESSAGES {
         let id = format!("m-{n}");
         check_story(&g22.track("G22", &id).await.unwrap(), &closings, rule);
     }
-    check_audit(&site, organs);
+    check_audit(&site);
     if let Some(rabbitmq) = rabbitmq {
         left_empty(rabbitmq, &closings).await;
     }
     check_later_mail(&g22, &closings, rule).await;
-    check_successor(&site, &gateway, &closings, rule, messages).await;
+    check_successor(&site, &gateway, &closings, rule).await;
     assert!(
         truc(&site, &["directory", "plan", &nothing(&site)]).iter().all(|object| object["type"] != "mail")
     );
@@ -175,12 +166,12 @@ async fn left_empty(rabbitmq: &RabbitMq, closings: &[Closing]) {
     }
 }
 
-fn check_audit(site: &Site, organs: usize) {
+fn check_audit(site: &Site) {
     let audit = std::fs::read_to_string(site.path("audit.jsonl")).unwrap();
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let [applying, applied] = lines.as_slice() else { panic!("{audit}") };
     assert_eq!((&applying["step"], &applied["step"]), (&"applying".into(), &"applied".into()));
-    assert_eq!(applying["changes"].as_array().unwrap().len(), organs);
+    assert_eq!(applying["changes"].as_array().unwrap().len(), ORGANS);
     assert_eq!(applying["file_sha256"], applied["file_sha256"]);
     assert!(applied["who"]["uid"].is_number());
 }
@@ -206,53 +197,47 @@ async fn check_later_mail(g22: &Agency, closings: &[Closing], rule: &str) {
 }
 
 /// One successor takes what came to it: each once, in the order it was sent.
-async fn check_successor(
-    site: &Site,
-    gateway: &crate::site::Process,
-    closings: &[Closing],
-    rule: &str,
-    messages: usize,
-) {
+async fn check_successor(site: &Site, gateway: &crate::site::Process, closings: &[Closing], rule: &str) {
     let to = closings.iter().rev().find_map(|closing| closing.destination(rule)).unwrap();
     let sources = closings.iter().filter(|closing| closing.destination(rule) == Some(to)).count();
     let agency = site.agency(gateway, to).await;
     let mut taken = Vec::new();
-    while taken.len() < sources * messages {
+    while taken.len() < sources * MESSAGES {
         let fetched = agency.fetch(100, 20).await;
-        assert!(!fetched.is_empty(), "{} of {}", taken.len(), sources * messages);
+        assert!(!fetched.is_empty(), "{} of {}", taken.len(), sources * MESSAGES);
         agency.settle(fetched.iter().map(delivered).collect()).await;
         taken.extend(fetched.into_iter().map(|delivery| delivery.delivery_id));
     }
     let each: BTreeSet<_> = taken.iter().collect();
-    assert_eq!((taken.len(), each.len()), (sources * messages, sources * messages));
+    assert_eq!((taken.len(), each.len()), (sources * MESSAGES, sources * MESSAGES));
     assert!(agency.fetch(100, 1).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_the_divided_are_refused() {
-    in_set_up(SetUp::Standalone, "refuse", FULL).await;
+    in_set_up(SetUp::Standalone, "refuse").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_wait_and_handlers_are_named() {
-    in_set_up(SetUp::Standalone, "handler", FULL).await;
+    in_set_up(SetUp::Standalone, "handler").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_rabbitmq_the_mailboxes_of_the_closed_are_left_empty() {
-    in_set_up(SetUp::Bridge, "handler", SMALL).await;
+    in_set_up(SetUp::Bridge, "handler").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn on_postgresql_and_rabbitmq() {
-    in_set_up(SetUp::ScaleOut, "refuse", SMALL).await;
+    in_set_up(SetUp::ScaleOut, "refuse").await;
 }
 
-async fn in_set_up(set_up: SetUp, rule: &str, load: Load) {
+async fn in_set_up(set_up: SetUp, rule: &str) {
     let around = set_up.surroundings();
     let mut site = Site::new(&[]);
     around.tell(&mut site);
-    all_wait_then_close(site, rule, load, around.rabbitmq.as_deref()).await;
+    all_wait_then_close(site, rule, around.rabbitmq.as_deref()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
