@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
+use tokio::sync::Mutex;
 use truc::proto::v1;
 
 use crate::country::{self, Closing, DAY};
@@ -19,6 +20,9 @@ const MESSAGES: usize = 20;
 const ORGANS: usize = 500;
 /// Those of the organs that were divided.
 const DIVIDED: usize = 60;
+
+/// One at a time: each makes RabbitMQ as busy as the machine allows.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Runs a command of the program with the gateway's configuration; its answer, one object a line.
 fn truc(site: &Site, arguments: &[&str]) -> Vec<Value> {
@@ -203,7 +207,7 @@ async fn check_successor(site: &Site, gateway: &crate::site::Process, closings: 
     let agency = site.agency(gateway, to).await;
     let mut taken = Vec::new();
     while taken.len() < sources * MESSAGES {
-        let fetched = agency.fetch(100, 20).await;
+        let fetched = agency.fetch(100, 25).await;
         assert!(!fetched.is_empty(), "{} of {}", taken.len(), sources * MESSAGES);
         agency.settle(fetched.iter().map(delivered).collect()).await;
         taken.extend(fetched.into_iter().map(|delivery| delivery.delivery_id));
@@ -234,6 +238,7 @@ async fn on_postgresql_and_rabbitmq() {
 }
 
 async fn in_set_up(set_up: SetUp, rule: &str) {
+    let _turn = TURN.lock().await;
     let around = set_up.surroundings();
     let mut site = Site::new(&[]);
     around.tell(&mut site);
