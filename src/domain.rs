@@ -2,6 +2,7 @@
 //! Everything else depends on this; this depends on nothing else of the crate.
 
 pub mod delivery;
+pub mod dossier;
 pub mod limits;
 pub mod message;
 pub mod organ_id;

@@ -83,6 +83,33 @@ pub const ORGANS_PAGE_MAX: u32 = 1_000;
 /// Organs in a page of the directory that names no size.
 pub const ORGANS_PAGE_DEFAULT: u32 = 100;
 
+/// Longest sequence of a dossier code, digits.
+pub const DOSSIER_SEQUENCE_DIGITS_MAX: usize = 12;
+/// Longest code of a procedure, characters.
+pub const PROCEDURE_CODE_CHARS_MAX: usize = 64;
+/// Most steps of one dossier; real ones have five to ten.
+pub const DOSSIER_STEPS_MAX: u32 = 1_000;
+/// How far a step may be ahead of those that have been shown.
+pub const DOSSIER_GAP_STEPS_MAX: u32 = 100;
+/// Longest name, position and department of who worked on a dossier, characters.
+pub const DOSSIER_ACTOR_CHARS_MAX: usize = 200;
+/// Longest note of a step, characters.
+pub const DOSSIER_NOTE_CHARS_MAX: usize = 1_000;
+/// Longest code of a publisher's own system and longest name of its set, characters.
+pub const OWN_CODE_CHARS_MAX: usize = 64;
+/// Most documents a step refers to.
+pub const DOSSIER_DOCUMENTS_MAX: usize = 20;
+/// Most steps in one message.
+pub const DOSSIER_STEPS_BATCH_MAX: usize = 500;
+/// Most events in one response.
+pub const DOSSIER_EVENTS_PAGE_MAX: usize = 500;
+/// Most procedures or statuses in one filter.
+pub const DOSSIER_FILTER_MAX: usize = 100;
+/// Longest name of a consumer, characters.
+pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
+/// Most connections that share one consumer.
+pub const CONSUMER_SHARES_MAX: u32 = 64;
+
 /// Largest payload an operator can allow, bytes: four times the 50 MB of a real hub.
 pub const PAYLOAD_BYTES_CEILING: usize = 200 * 1024 * 1024;
 /// What a gRPC message may hold beside its payload, bytes.
@@ -94,6 +121,14 @@ const _: () = {
     assert!(WINDOW_MAX as usize <= SETTLEMENTS_MAX, "a full window settles in one message");
     assert!(LEASE_S_MIN < LEASE_S_DEFAULT && LEASE_S_DEFAULT < LEASE_S_MAX);
     assert!(LIST_PAGE_DEFAULT <= LIST_PAGE_MAX && ORGANS_PAGE_DEFAULT <= ORGANS_PAGE_MAX);
+    assert!(DOSSIER_GAP_STEPS_MAX < DOSSIER_STEPS_MAX);
+    // The longest step, 4 bytes a character, fits into a message with as many as there may be of usual length.
+    assert!(
+        4 * (3 * DOSSIER_ACTOR_CHARS_MAX + DOSSIER_NOTE_CHARS_MAX + 4 * OWN_CODE_CHARS_MAX)
+            + DOSSIER_DOCUMENTS_MAX * (ORGAN_ID_CHARS_MAX + MESSAGE_ID_CHARS_MAX + 8)
+            + DOSSIER_STEPS_BATCH_MAX * 1_024
+            < ENVELOPE_BYTES_MAX
+    );
     // The longest header fits beside the payload: 4 bytes a character, every recipient, the long texts.
     assert!(
         RECIPIENTS_MAX * (ORGAN_ID_CHARS_MAX + 4)
