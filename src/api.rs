@@ -18,6 +18,7 @@ mod caller;
 mod collect;
 mod cursor;
 mod directory;
+mod dossiers;
 mod exchange;
 mod follow;
 mod history;
@@ -28,6 +29,7 @@ mod streams;
 mod submit;
 mod untyped;
 
+pub use dossiers::{DossierParts, Grant};
 pub use server::{ServeError, ServerOptions, serve};
 use streams::Streams;
 

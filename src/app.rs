@@ -20,10 +20,12 @@ use crate::config::{self, Config};
 use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory, Versions};
 use crate::domain::time::Clock;
+use crate::dossiers::Tail;
 use crate::identity;
 use crate::identity::accept::Acceptor;
 use crate::identity::tls::ServerTls;
 use crate::intake::Intake;
+use crate::intake::codes::CodeMapError;
 use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
@@ -32,6 +34,7 @@ use crate::redirect::Redirects;
 use crate::submission::Desk;
 
 mod assemble;
+mod dossiers;
 mod orders;
 mod rabbit;
 mod reload;
@@ -60,6 +63,12 @@ pub enum StartError {
     /// The ledger on PostgreSQL cannot be opened.
     #[error(transparent)]
     Postgres(#[from] postgres::OpenError),
+    /// The log of dossiers on SQLite cannot be opened.
+    #[error(transparent)]
+    Dossiers(#[from] crate::dossiers::sqlite::OpenError),
+    /// The map of dossier codes cannot be used.
+    #[error(transparent)]
+    DossierCodes(#[from] CodeMapError),
     /// RabbitMQ cannot be connected to, whatever it does.
     #[error(transparent)]
     RabbitMq(#[from] OptionsError),
@@ -109,6 +118,7 @@ struct Parts {
     versions: Arc<Versions>,
     directory_config: config::directory::Directory,
     dispatch: Arc<Dispatch>,
+    dossiers: Arc<Tail>,
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
     bridge: Option<Bridge>,
@@ -123,6 +133,7 @@ impl Gateway {
         let files = tls_files(config);
         let tls = Arc::new(ServerTls::load(files, Arc::clone(&clock), Arc::clone(&metrics))?);
         let (ledger, commits) = stores::ledger(config, Arc::clone(&metrics)).await?;
+        let dossiers = dossiers::open(config, Arc::clone(&clock), Arc::clone(&metrics)).await?;
         let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
         let redirects = Redirects::new(Arc::clone(&dispatch), Arc::clone(&directory), ambiguity(config));
@@ -132,6 +143,7 @@ impl Gateway {
             directory,
             directory_config: config.directory.clone(),
             dispatch: Arc::clone(&dispatch),
+            dossiers: Arc::clone(&dossiers.tail),
             rabbit,
             redirects: Arc::new(redirects),
             bridge: None,
@@ -150,11 +162,18 @@ impl Gateway {
         if parts.rabbit.is_some() {
             parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
         }
+        let dossier_parts = dossiers::parts(config, &dossiers.tail)?;
+        background.extend(dossiers.start(&stop));
         let api = assemble::api(config, &parts, desk, &tasks, &drain);
         let incoming =
             Acceptor::new(Arc::clone(&parts.tls), assemble::accept_limits(config)).incoming(listener);
-        let serving =
-            tokio::spawn(api::serve(api, assemble::server_options(config), incoming, stop.child_token()));
+        let serving = tokio::spawn(api::serve(
+            api,
+            dossier_parts,
+            assemble::server_options(config),
+            incoming,
+            stop.child_token(),
+        ));
         background.push(tokio::spawn(timers.run(stop.child_token())));
         let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
         background.push(tokio::spawn(stalls.run(stop.child_token())));

@@ -13,6 +13,7 @@ mod collect;
 mod connection;
 mod control;
 mod directory;
+mod dossier;
 mod drain;
 mod exit;
 mod files;
@@ -59,6 +60,7 @@ enum Command {
     Track(track::Track),
     Receipts(receipts::Receipts),
     Directory(directory::Directory),
+    Dossier(Box<dossier::Dossier>),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Directory(directory) => directory.run(lang),
+        Command::Dossier(dossier) => dossier.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),

@@ -11,10 +11,12 @@ use crate::identity;
 use crate::identity::client::{self as channel, ClientTls};
 use crate::proto::v1::directory_service_client::DirectoryServiceClient;
 use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
+use crate::proto::v1::dossier_events_service_client::DossierEventsServiceClient;
 use crate::proto::v1::{self, collect_request};
 
 mod collector;
 mod directory;
+mod dossiers;
 mod error;
 mod profile;
 mod receipts;
@@ -22,6 +24,7 @@ mod retry;
 
 pub use collector::Collector;
 pub use directory::DirectoryChanges;
+pub use dossiers::DossierEvents;
 pub use error::CallError;
 pub use profile::{PROFILE_FILE, Profile, ProfileError, ProfileFiles};
 pub use receipts::Receipts;
@@ -62,6 +65,7 @@ impl ConnectError {
 pub struct Agency {
     exchange: DocumentExchangeServiceClient<Channel>,
     directory: DirectoryServiceClient<Channel>,
+    dossiers: DossierEventsServiceClient<Channel>,
     patience: Patience,
 }
 
@@ -73,7 +77,9 @@ impl Agency {
         Ok(Self {
             exchange: DocumentExchangeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            directory: DirectoryServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            directory: DirectoryServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            dossiers: DossierEventsServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
             patience: Patience::default(),
         })
     }
@@ -81,6 +87,11 @@ impl Agency {
     /// The generated client, for calls that are driven by hand.
     pub fn exchange(&self) -> DocumentExchangeServiceClient<Channel> {
         self.exchange.clone()
+    }
+
+    /// The generated client of the log of dossiers.
+    pub fn dossiers(&self) -> DossierEventsServiceClient<Channel> {
+        self.dossiers.clone()
     }
 
     /// The generated client of the directory.

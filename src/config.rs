@@ -6,6 +6,7 @@ pub mod broker;
 mod check;
 pub mod delivery;
 pub mod directory;
+pub mod dossiers;
 mod duration;
 pub mod error;
 pub mod gateway;
@@ -60,6 +61,8 @@ pub struct Config {
     pub bridge: bridge::Bridge,
     /// Where the organs are read from.
     pub directory: directory::Directory,
+    /// The log of dossiers.
+    pub dossiers: dossiers::Dossiers,
     /// Metrics and probes.
     pub ops: ops::Ops,
     /// The log.
@@ -107,6 +110,7 @@ impl Config {
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
         self.directory.check()?;
+        self.dossiers.check()?;
         self.ops.check(self.gateway.listen)?;
         self.log.check()
     }

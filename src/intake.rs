@@ -20,12 +20,14 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::ledger::{self, AcceptRefused, Acceptance, Addressee, Message};
 use crate::proto::{convert, v1};
 
+pub mod codes;
 mod content;
 pub mod fields;
 mod recipients;
 pub mod reports;
 pub mod settlements;
 pub mod status_file;
+pub mod steps;
 
 use content::{Content, Found};
 pub use status_file::StatusFile;

@@ -9,7 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
 pub use self::labels::{
-    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version,
+    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, StepPeculiarity, StepResult,
+    SubmitResult, Version,
 };
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
@@ -132,6 +133,30 @@ table! {
     bridge_answers_lost: Counter = "truc_bridge_answers_lost_total", "count", NONE;
     /// Messages parked, by the cause.
     bridge_parked: Family<Counter, ParkCause> = "truc_bridge_parked_total", "count", NONE;
+    /// Steps of dossiers answered, by the answer.
+    dossier_steps: Family<Counter, StepResult> = "truc_dossier_steps_total", "count", NONE;
+    /// Steps of dossiers taken that are peculiar, by what is.
+    dossier_flags: Family<Counter, StepPeculiarity> = "truc_dossier_peculiar_steps_total", "count", NONE;
+    /// Events of dossiers sent to subscribers, each of them counted.
+    dossier_events_sent: Counter = "truc_dossier_events_sent_total", "count", NONE;
+    /// Subscribers of dossiers connected.
+    dossier_subscribers: Gauge = "truc_dossier_subscribers", "count", NONE;
+    /// Events between the end of the log of dossiers and the place of the consumer that is farthest behind.
+    dossier_lag_events: Gauge = "truc_dossier_lag_events", "count", NONE;
+    /// Age of the first event that consumer is not done with; 0 when all are done with all.
+    dossier_lag_seconds: Gauge = "truc_dossier_lag_seconds", "seconds", NONE;
+    /// Steps of dossiers that wait for steps before them.
+    dossier_steps_held: Gauge = "truc_dossier_steps_held", "count", NONE;
+    /// Age of the oldest of these.
+    dossier_oldest_held: Gauge = "truc_dossier_oldest_held_seconds", "seconds", NONE;
+    /// Steps held beyond their time and shown with a gap before them, or after one that was.
+    dossier_steps_released: Counter = "truc_dossier_steps_released_total", "count", NONE;
+    /// Time of one commit of the log of dossiers, from its first statement to the end of its fsync.
+    dossier_commit_seconds: Histogram = "truc_dossier_commit_seconds", "seconds", SECONDS;
+    /// Steps written in one commit of the log of dossiers.
+    dossier_commit_batch_size: Histogram = "truc_dossier_commit_batch_size", "count", COUNTS;
+    /// Commits of the log of dossiers that failed; everybody in one was told so.
+    dossier_commit_failures: Counter = "truc_dossier_commit_failures_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.

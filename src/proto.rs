@@ -2,6 +2,7 @@
 
 pub mod codec;
 pub mod convert;
+pub mod dossier;
 
 /// Package `truc.v1`.
 #[allow(missing_docs, reason = "generated; the comments of the proto files are its documentation")]

@@ -21,6 +21,10 @@ pub enum Log {
     Organs,
     /// The versions of the directory.
     Directory,
+    /// The log of dossiers.
+    Dossiers,
+    /// The dossiers of an organ, page by page.
+    DossierList,
 }
 
 impl Log {
@@ -31,6 +35,8 @@ impl Log {
             Self::Received => 'v',
             Self::Organs => 'o',
             Self::Directory => 'd',
+            Self::Dossiers => 'e',
+            Self::DossierList => 'l',
         }
     }
 }

@@ -9,6 +9,9 @@ use crate::config::broker::Kind;
 use crate::config::ledger::Store;
 use crate::config::postgres::Tls;
 use crate::domain::delivery::Policy;
+use crate::dossiers::postgres::PostgresDossiers;
+use crate::dossiers::sqlite::SqliteDossiers;
+use crate::dossiers::{self, DossierLog};
 use crate::ledger::postgres::{self, Host, PostgresLedger};
 use crate::ledger::sqlite::{self, SqliteLedger};
 use crate::ledger::{Commits, Ledger};
@@ -27,6 +30,32 @@ pub(super) async fn ledger(
         Store::Postgres => {
             let (ledger, commits) = PostgresLedger::open(&postgres_options(config), metrics).await?;
             (Arc::new(ledger), commits)
+        }
+    })
+}
+
+/// Opens the log of dossiers, beside the ledger.
+pub(super) async fn dossiers(
+    config: &Config,
+    metrics: Arc<Metrics>,
+) -> Result<(Arc<dyn DossierLog>, dossiers::Commits), StartError> {
+    let hold = config.dossiers.gap_hold;
+    Ok(match config.ledger.store {
+        Store::Sqlite => {
+            let options = dossiers::sqlite::Options {
+                path: config.dossiers.path_beside(&config.ledger.path),
+                commit_batch_max: config.ledger.commit_batch_max,
+                queue_max: config.ledger.queue_max,
+                readers: config.ledger.readers,
+                hold,
+            };
+            let (log, commits) = SqliteDossiers::open(&options, metrics)?;
+            (Arc::new(log), commits)
+        }
+        Store::Postgres => {
+            let options = dossiers::postgres::Options { database: postgres_options(config), hold };
+            let (log, commits) = PostgresDossiers::open(&options, metrics).await?;
+            (Arc::new(log), commits)
         }
     })
 }

@@ -14,6 +14,7 @@ use crate::config::ledger::Store;
 use crate::delivery::Dispatch;
 use crate::domain::delivery::State;
 use crate::domain::time::Timestamp;
+use crate::dossiers::Tail;
 use crate::identity;
 use crate::ledger;
 use crate::metrics::{OpenState, per_object};
@@ -31,10 +32,13 @@ pub async fn server(
     exposition: PrometheusHandle,
     drain: &CancellationToken,
 ) -> Result<Server, StartError> {
-    let dispatch = Arc::clone(&parts.dispatch);
+    let (dispatch, dossiers) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.dossiers));
     let refresh = move || {
-        let dispatch = Arc::clone(&dispatch);
-        async move { refresh(&dispatch).await }
+        let (dispatch, dossiers) = (Arc::clone(&dispatch), Arc::clone(&dossiers));
+        async move {
+            refresh(&dispatch).await;
+            refresh_dossiers(&dispatch, &dossiers).await;
+        }
     };
     let listen = config.ops.listen;
     let server = Server::bind(listen, exposition, readiness(config, parts, drain), refresh)
@@ -76,11 +80,15 @@ fn readiness(config: &Config, parts: &Parts, drain: &CancellationToken) -> Readi
     let floor = config.ledger.disk_free_bytes_min;
     let certificate = config.tls.cert.clone();
     let [writable, clocked, progressing, keyed, connected] = [(); 5].map(|()| Arc::clone(&parts.dispatch));
-    let drain = drain.clone();
+    let (drain, dossiers) = (drain.clone(), Arc::clone(&parts.dossiers));
     Readiness::new()
         .check("ledger_writable", move || {
             let dispatch = Arc::clone(&writable);
             async move { dispatch.ledger.probe().await.map_err(|error| error.to_string()) }
+        })
+        .check("dossiers_writable", move || {
+            let dossiers = Arc::clone(&dossiers);
+            async move { dossiers.log().probe().await.map_err(|error| error.to_string()) }
         })
         .check("disk_above_floor", move || {
             // A database of its own watches its own disk.
@@ -147,4 +155,19 @@ async fn refresh(dispatch: &Dispatch) {
     }
     let age = tally.oldest_open.map_or(Duration::ZERO, |at| dispatch.clock.now().since(at));
     metrics.deliveries_oldest_open.set(age.as_secs_f64());
+}
+
+async fn refresh_dossiers(dispatch: &Dispatch, dossiers: &Tail) {
+    let (metrics, now) = (&dispatch.metrics, dispatch.clock.now());
+    let log = dossiers.log();
+    // A failure is in the log; the figures stay as they were.
+    let (Ok(tally), Ok(places)) = (log.tally().await, log.places().await) else { return };
+    let held = tally.oldest_held.map_or(Duration::ZERO, |at| now.since(at));
+    metrics.dossier_steps_held.set(tally.held as f64);
+    metrics.dossier_oldest_held.set(held.as_secs_f64());
+    let last = places.iter().map(|place| place.position).min().unwrap_or(tally.head);
+    let Ok(first) = log.events(last, 1).await else { return };
+    let age = first.first().map_or(Duration::ZERO, |event| now.since(event.at));
+    metrics.dossier_lag_events.set(tally.head.saturating_sub(last) as f64);
+    metrics.dossier_lag_seconds.set(age.as_secs_f64());
 }

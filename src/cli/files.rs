@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::exit::Exit;
+
 /// Writes a file in place of what was there, if anything.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path);
@@ -13,6 +15,15 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&new, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// A cursor that was kept in a file; none in one that is not there.
+pub fn read_cursor(file: &Path) -> Result<String, Exit> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Exit::usage(format_args!("{}: {error}", file.display()))),
+    }
 }
 
 fn beside(path: &Path) -> PathBuf {

@@ -1,7 +1,6 @@
 //! `truc receipts`: what became of everything an organ sent, from a cursor on.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -55,7 +54,7 @@ impl Receipts {
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
         let mut out = Out::new(lang, self.form);
         block_on(async {
-            let cursor = self.cursor_file.as_deref().map_or(Ok(String::new()), read_cursor)?;
+            let cursor = self.cursor_file.as_deref().map_or(Ok(String::new()), files::read_cursor)?;
             let agency = self.connection.agency().await?;
             tokio::select! {
                 shown = self.show(&agency, cursor, &mut out) => shown,
@@ -146,14 +145,6 @@ impl From<Exit> for Interrupted {
 impl From<CallError> for Interrupted {
     fn from(error: CallError) -> Self {
         Self::Call(error)
-    }
-}
-
-fn read_cursor(file: &Path) -> Result<String, Exit> {
-    match fs::read_to_string(file) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Exit::usage(format_args!("{}: {error}", file.display()))),
     }
 }
 

@@ -152,6 +152,24 @@ words! {
     Revoked = "đã thu hồi", "revoked";
     Collected = "văn bản đã lấy về", "documents collected";
     Sending = "đang gửi", "sending";
+    DossierCode = "Mã hồ sơ", "Dossier";
+    Procedure = "Thủ tục", "Procedure";
+    Step = "Bước", "Step";
+    DossierDue = "Hẹn trả (+07:00)", "Due (+07:00)";
+    Overdue = "quá hạn", "overdue";
+    MissingSteps = "Bước còn thiếu", "Missing steps";
+    Department = "Phòng ban", "Department";
+    Note = "Nội dung", "Note";
+    Remark = "Ghi chú", "Remark";
+    StepsRefused = "bước bị từ chối", "steps were refused";
+    StepShown = "đã ghi nhận", "taken";
+    StepHeld = "chờ bước trước", "held";
+    StepRepeated = "đã có", "repeated";
+    StepUnusual = "khác thường", "unusual";
+    StepAfterGap = "thiếu bước trước", "after a gap";
+    StepLate = "đến muộn", "late";
+    StepUnmapped = "mã chưa ánh xạ", "unmapped code";
+    StepTimeBack = "thời gian lùi", "time goes back";
 }
 
 /// The word for a rung of a message's life.

@@ -112,6 +112,16 @@ reasons! {
     ShuttingDown = "SHUTTING_DOWN", Unavailable, Gateway;
     Overloaded = "OVERLOADED", Exhausted, Gateway;
     Internal = "INTERNAL", Internal, Gateway;
+    InvalidDossierCode = "INVALID_DOSSIER_CODE", Invalid, Caller;
+    NotDossierOwner = "NOT_DOSSIER_OWNER", Denied, Caller;
+    UnknownDossierStatus = "UNKNOWN_DOSSIER_STATUS", Invalid, Caller;
+    StepConflict = "STEP_CONFLICT", Conflict, Caller;
+    DossierEnded = "DOSSIER_ENDED", Precondition, Caller;
+    StepBackwards = "STEP_BACKWARDS", Precondition, Caller;
+    StepTooFar = "STEP_TOO_FAR", Precondition, Caller;
+    DossierNotFound = "DOSSIER_NOT_FOUND", NotFound, Caller;
+    DossierNotReadable = "DOSSIER_NOT_READABLE", Denied, Caller;
+    ShareTakenOver = "SHARE_TAKEN_OVER", Aborted, Caller;
 }
 
 /// A typed no: the reason, the field at fault, and what to do about it.

@@ -40,6 +40,30 @@ labels! {
         Refused = "refused",
     }
 
+    /// What a step of a dossier was answered.
+    StepResult, "result" {
+        /// Taken, and visible.
+        Shown = "shown",
+        /// Taken, and held.
+        Held = "held",
+        /// Taken before.
+        Repeated = "repeated",
+        /// Refused.
+        Refused = "refused",
+    }
+
+    /// What is peculiar about a step of a dossier.
+    StepPeculiarity, "peculiarity" {
+        /// Its status does not usually follow the one before.
+        Unusual = "unusual",
+        /// It came after later ones had been shown.
+        Late = "late",
+        /// Its code is in no map.
+        Unmapped = "unmapped",
+        /// It came about before the step before it.
+        TimeBack = "time_back",
+    }
+
     /// The state of a delivery that has not ended.
     OpenState, "state" {
         /// Ready to be offered.

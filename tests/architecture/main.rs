@@ -17,12 +17,28 @@ const PARTS: &[(&str, &[&str])] = &[
     ("ledger", &["domain", "metrics"]),
     ("broker", &["domain", "ledger", "amqp", "metrics"]),
     ("proto", &["domain", "ledger"]),
+    ("portal", &["domain", "proto"]),
+    ("dossiers", &["domain", "ledger", "proto", "metrics"]),
     ("delivery", &["domain", "ledger", "broker", "metrics"]),
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
-    ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery"]),
+    ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery", "dossiers"]),
     ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
     ("ops", &["domain", "config", "metrics"]),
-    ("api", &["domain", "ledger", "proto", "directory", "delivery", "intake", "submission", "identity"]),
+    (
+        "api",
+        &[
+            "domain",
+            "ledger",
+            "proto",
+            "directory",
+            "delivery",
+            "intake",
+            "submission",
+            "identity",
+            "dossiers",
+            "metrics",
+        ],
+    ),
     (
         "bridge",
         &[
@@ -56,6 +72,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "amqp",
             "bridge",
             "redirect",
+            "dossiers",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),
@@ -78,6 +95,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "edxml",
             "amqp",
             "bridge",
+            "portal",
         ],
     ),
 ];
@@ -85,8 +103,8 @@ const PARTS: &[(&str, &[&str])] = &[
 /// Libraries that stay where they belong: what is written in code, and the parts or files it may stand in.
 const PLACES: &[(&str, &[&str])] = &[
     ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
-    ("rusqlite::", &["ledger/sqlite"]),
-    ("tokio_postgres::", &["ledger/postgres", "bench/postgres"]),
+    ("rusqlite::", &["ledger/sqlite", "dossiers/sqlite"]),
+    ("tokio_postgres::", &["ledger/postgres", "dossiers/postgres", "bench/postgres"]),
     ("deadpool_postgres::", &["ledger/postgres"]),
     ("lapin::", &["amqp", "broker/rabbit", "bench/amqp", "bridge"]),
     ("std::env", &["config"]),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 36] = [
     "",
     "sandbox",
     "serve",
@@ -26,6 +26,11 @@ const COMMANDS: [&str; 31] = [
     "directory plan",
     "directory apply",
     "directory watch",
+    "dossier",
+    "dossier publish",
+    "dossier follow",
+    "dossier show",
+    "dossier list",
     "organs",
     "resolve",
     "amqp",

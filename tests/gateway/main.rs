@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect has failed")]
 
 mod door;
+mod dossiers;
 mod edxml;
 mod exchange;
 mod idempotency;

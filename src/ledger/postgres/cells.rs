@@ -13,10 +13,10 @@ use crate::ledger::MessageKey;
 use crate::ledger::codes::Coded;
 
 /// The number of an organ in the tables.
-pub(super) type OrganRef = i64;
+pub(crate) type OrganRef = i64;
 
 /// The cells of one row, from the first on.
-pub(super) struct Cells<'a> {
+pub(crate) struct Cells<'a> {
     row: &'a Row,
     next: usize,
 }
@@ -60,11 +60,11 @@ impl<'a> Cells<'a> {
         Ok(self.plain::<Option<i64>>()?.map(Timestamp::from_micros))
     }
 
-    pub fn code<T: Coded>(&mut self) -> Result<T, Fault> {
+    pub(super) fn code<T: Coded>(&mut self) -> Result<T, Fault> {
         T::of(self.plain::<i16>()?.into()).ok_or(Fault::Invalid("code"))
     }
 
-    pub fn code_if_any<T: Coded>(&mut self) -> Result<Option<T>, Fault> {
+    pub(super) fn code_if_any<T: Coded>(&mut self) -> Result<Option<T>, Fault> {
         let code: Option<i16> = self.plain()?;
         code.map(|code| T::of(code.into()).ok_or(Fault::Invalid("code"))).transpose()
     }

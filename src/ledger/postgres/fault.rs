@@ -6,7 +6,7 @@ use tokio_postgres::error::SqlState;
 
 /// Why something could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// PostgreSQL says no, or the connection failed.
     #[error("{}", told(.0))]
     Postgres(#[from] tokio_postgres::Error),
@@ -90,7 +90,7 @@ fn is_of_connection(error: &tokio_postgres::Error) -> bool {
 }
 
 /// An error with what lies behind it: PostgreSQL's own words, without the values of the statement.
-pub(super) fn told(error: &tokio_postgres::Error) -> String {
+pub(crate) fn told(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), error.source()) {
         (Some(db), _) => format!("{} ({})", db.message(), db.code().code()),
         (None, Some(cause)) => format!("{error}: {cause}"),

@@ -13,10 +13,10 @@ use crate::domain::organ_id::OrganId;
 
 /// What is known of the organs. Of committed rows only, so that whoever reads may use it.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     known: RwLock<Known>,
     /// Of messages and deliveries.
-    pub facts: Facts,
+    pub(super) facts: Facts,
 }
 
 #[derive(Debug, Default)]

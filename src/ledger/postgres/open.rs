@@ -77,7 +77,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    pub(super) fn failed(options: &Options, fault: &Fault) -> Self {
+    pub(crate) fn failed(options: &Options, fault: &Fault) -> Self {
         let hosts: Vec<_> = options.hosts.iter().map(ToString::to_string).collect();
         Self::Failed { database: options.database.clone(), hosts: hosts.join(", "), why: fault.to_string() }
     }

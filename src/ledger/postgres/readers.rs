@@ -19,7 +19,7 @@ const MARGIN: Duration = Duration::from_secs(1);
 
 /// The readers of one ledger. At most as many queries run at a time as there are connections; the others wait, for a while.
 #[derive(Debug)]
-pub(super) struct Readers {
+pub(crate) struct Readers {
     pool: Pool,
     names: Arc<Names>,
     timeout: Duration,

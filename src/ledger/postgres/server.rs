@@ -27,11 +27,11 @@ const KEEPALIVE_RETRIES: u32 = 3;
 const IDLE_IN_TRANSACTION_MAX: Duration = Duration::from_secs(3);
 
 /// What comes from the server unasked: notifications, until the connection ends.
-pub(super) type Unasked = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
+pub(crate) type Unasked = BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>;
 
 /// The servers one of which is the one that writes.
 #[derive(Clone)]
-pub(super) struct Server {
+pub(crate) struct Server {
     hosts: Arc<[Config]>,
     tls: Option<MakeRustlsConnect>,
     /// The host that took the last connection, to be asked first.
@@ -119,7 +119,7 @@ impl Connect for Server {
 
 /// The task that reads from a connection.
 #[derive(Debug)]
-pub(super) struct Reading(JoinHandle<()>);
+pub(crate) struct Reading(JoinHandle<()>);
 
 impl Reading {
     /// The task, which ends with this.
@@ -183,7 +183,7 @@ const PLANS: &str = "-c plan_cache_mode=force_generic_plan -c jit=off -c enable_
     -c enable_hashjoin=off -c enable_mergejoin=off";
 
 /// Refuses a server that would not keep what it confirms.
-pub(super) async fn check(client: &Client) -> Result<(), Fault> {
+pub(crate) async fn check(client: &Client) -> Result<(), Fault> {
     // server.settings
     let row = client
         .query_one(

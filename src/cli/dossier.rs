@@ -1,0 +1,38 @@
+//! `truc dossier`: steps of dossiers, published and followed.
+
+use clap::{Args, Subcommand};
+
+use super::exit::Exit;
+use super::words::Lang;
+
+mod follow;
+mod publish;
+mod show;
+mod texts;
+
+/// Publish and follow the steps of dossiers / Trạng thái hồ sơ
+#[derive(Debug, Args)]
+pub struct Dossier {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Publish(publish::Publish),
+    Follow(follow::Follow),
+    Show(show::Show),
+    List(show::List),
+}
+
+impl Dossier {
+    /// Runs the command.
+    pub fn run(self, lang: Lang) -> Result<(), Exit> {
+        match self.command {
+            Command::Publish(publish) => publish.run(lang),
+            Command::Follow(follow) => follow.run(lang),
+            Command::Show(show) => show.run(lang),
+            Command::List(list) => list.run(lang),
+        }
+    }
+}

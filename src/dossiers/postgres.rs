@@ -1,0 +1,177 @@
+//! The log of dossiers on PostgreSQL, for several nodes at once, in the ledger's database. Commits of all nodes take turns: each locks the
+//! one row that has the last position before it reads anything, so that positions are seen in order and decisions are made on what is there.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
+    Share, Tally,
+};
+use crate::domain::dossier::DossierCode;
+use crate::domain::time::Timestamp;
+use crate::ledger::postgres::names::Names;
+use crate::ledger::postgres::readers::Readers;
+use crate::ledger::postgres::server::Server;
+use crate::ledger::postgres::{self as ledger, OpenError};
+use crate::ledger::{Error, Pending};
+use crate::metrics::Metrics;
+
+mod listener;
+mod places;
+mod put;
+mod read;
+mod rows;
+mod schema;
+mod statements;
+mod writer;
+
+use writer::{Command, Writer};
+
+/// Commits told and not yet taken; beyond it the writer waits.
+const COMMITS_MAX: usize = 1_024;
+
+/// How a log on PostgreSQL is reached and kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database, as the ledger reaches it.
+    pub database: ledger::Options,
+    /// How long a step waits for its predecessors.
+    pub hold: Duration,
+}
+
+/// The log on PostgreSQL.
+#[derive(Debug)]
+pub struct PostgresDossiers {
+    commands: mpsc::Sender<Command>,
+    readers: Readers,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl PostgresDossiers {
+    /// Makes or changes the tables where needed, and starts this node's writer. It has a thread and a runtime of its own, so that
+    /// whoever closes the log can wait for it.
+    pub async fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
+        let database = &options.database;
+        let server = Server::new(database)?;
+        schema::prepare(&server, database).await?;
+        let readers = Readers::new(server.clone(), database, Arc::new(Names::default()));
+        let (commands, queue) = mpsc::channel(database.queue_max);
+        let (told, commits) = mpsc::channel(COMMITS_MAX);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(OpenError::Writer)?;
+        let writer = Writer::new(server.clone(), options.clone(), metrics, told.clone());
+        let work = async move {
+            let stop = CancellationToken::new();
+            let listening =
+                tokio::spawn(stop.clone().run_until_cancelled_owned(listener::listen(server, told)));
+            writer.run(queue).await;
+            stop.cancel();
+            if listening.await.is_err() {
+                tracing::error!("the task that hears of other nodes' commits had panicked");
+            }
+        };
+        let writer = std::thread::Builder::new()
+            .name("dossiers-writer".to_owned())
+            .spawn(move || runtime.block_on(work))
+            .map_err(OpenError::Writer)?;
+        Ok((Self { commands, readers, writer: Some(writer) }, commits))
+    }
+
+    async fn hand_over<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<Pending<T>, Error> {
+        let (answer, pending) = Pending::new();
+        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
+        Ok(pending)
+    }
+}
+
+impl Drop for PostgresDossiers {
+    /// Lets the writer finish what it was given, and waits for it.
+    fn drop(&mut self) {
+        self.readers.close();
+        let (closed, _) = mpsc::channel(1);
+        self.commands = closed;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the log of dossiers had panicked");
+        }
+    }
+}
+
+impl DossierLog for PostgresDossiers {
+    fn publish(&self, batch: Vec<NewStep>) -> BoxFuture<'_, Result<Pending<PublishAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Publish(batch, answer)))
+    }
+
+    fn release(&self, at: Timestamp) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Release(at, answer)))
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(read::next_due(db))))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(read::head(db))))
+    }
+
+    fn events(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Event>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(read::events(db, after, limit))))
+    }
+
+    fn position_at(&self, time: Timestamp) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(read::position_at(db, time))))
+    }
+
+    fn history<'a>(&'a self, code: &'a DossierCode) -> BoxFuture<'a, Result<Option<History>, Error>> {
+        let code = code.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(read::history(db, code.clone()))))
+    }
+
+    fn dossiers<'a>(
+        &'a self,
+        selection: &'a Selection,
+        after: Option<&'a After>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>> {
+        let (selection, after) = (selection.clone(), after.cloned());
+        Box::pin(
+            self.readers
+                .read(move |db, _| Box::pin(read::dossiers(db, selection.clone(), after.clone(), limit))),
+        )
+    }
+
+    fn place<'a>(
+        &'a self,
+        consumer: &'a Consumer,
+        share: Share,
+    ) -> BoxFuture<'a, Result<Option<u64>, Error>> {
+        let consumer = consumer.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(places::place(db, consumer.clone(), share))))
+    }
+
+    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Advance(place, answer)))
+    }
+
+    fn places(&self) -> BoxFuture<'_, Result<Vec<Place>, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(places::all(db))))
+    }
+
+    fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(read::tally(db))))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}

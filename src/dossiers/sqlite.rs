@@ -1,0 +1,217 @@
+//! The log of dossiers on SQLite, in a file of its own beside the ledger's: its writer and its syncs wait for nobody else's.
+
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
+    Share, Tally,
+};
+use crate::domain::dossier::DossierCode;
+use crate::domain::time::Timestamp;
+use crate::ledger::{Error, Pending};
+use crate::metrics::Metrics;
+
+mod places;
+mod read;
+mod readers;
+mod rows;
+mod schema;
+mod writer;
+
+use readers::Readers;
+use writer::Command;
+
+/// Commits told and not yet taken; beyond it the writer waits.
+const COMMITS_MAX: usize = 1_024;
+
+/// How a log on SQLite is kept.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The database file; made when it is not there.
+    pub path: PathBuf,
+    /// Most steps in one commit.
+    pub commit_batch_max: usize,
+    /// Most commands waiting for a commit; beyond it callers wait.
+    pub queue_max: usize,
+    /// How many readers work at a time.
+    pub readers: usize,
+    /// How long a step waits for its predecessors.
+    pub hold: Duration,
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder or the lock file cannot be made.
+    #[error("cannot open the log of dossiers {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another process has it open.
+    #[error("the log of dossiers {path} is open in another process; one gateway at a time may serve it")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was written by a later version.
+    #[error(
+        "the log of dossiers {path} has schema version {found}, this program knows up to {known}; use the newer program"
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The latest this program knows.
+        known: u32,
+    },
+    /// SQLite says no.
+    #[error("cannot open the log of dossiers {path}: {source}")]
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// The log on SQLite.
+#[derive(Debug)]
+pub struct SqliteDossiers {
+    commands: mpsc::Sender<Command>,
+    readers: Readers,
+    writer: Option<JoinHandle<()>>,
+    // Held for as long as the log is open.
+    _lock: File,
+}
+
+impl SqliteDossiers {
+    /// Opens or makes the log and starts its writer.
+    pub fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
+        let lock = lock(options)?;
+        let sqlite = |source| OpenError::Sqlite { path: options.path.clone(), source };
+        let connection = schema::open_writer(&options.path)?;
+        let readers = Readers::open(&options.path, options.readers).map_err(sqlite)?;
+        let (commands, queue) = mpsc::channel(options.queue_max);
+        let (told, commits) = mpsc::channel(COMMITS_MAX);
+        let writer = writer::Writer::new(connection, options.clone(), metrics, told).map_err(sqlite)?;
+        let writer = std::thread::Builder::new()
+            .name("dossiers-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
+        Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
+    }
+
+    async fn hand_over<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
+    ) -> Result<Pending<T>, Error> {
+        let (answer, pending) = Pending::new();
+        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
+        Ok(pending)
+    }
+}
+
+fn lock(options: &Options) -> Result<File, OpenError> {
+    let io = |source| OpenError::Io { path: options.path.clone(), source };
+    if let Some(folder) = options.path.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    let mut name = options.path.clone().into_os_string();
+    name.push(".lock");
+    let file = File::options().create(true).append(true).open(&name).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: options.path.clone() }),
+        Err(TryLockError::Error(source)) => Err(io(source)),
+    }
+}
+
+impl Drop for SqliteDossiers {
+    /// Lets the writer finish what it was given, and waits for it.
+    fn drop(&mut self) {
+        let (closed, _) = mpsc::channel(1);
+        self.commands = closed;
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the writer of the log of dossiers had panicked");
+        }
+    }
+}
+
+impl DossierLog for SqliteDossiers {
+    fn publish(&self, batch: Vec<NewStep>) -> BoxFuture<'_, Result<Pending<PublishAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Publish(batch, answer)))
+    }
+
+    fn release(&self, at: Timestamp) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Release(at, answer)))
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(read::next_due))
+    }
+
+    fn head(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(read::head))
+    }
+
+    fn events(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Event>, Error>> {
+        Box::pin(self.readers.read(move |db| read::events(db, after, limit)))
+    }
+
+    fn position_at(&self, time: Timestamp) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(move |db| read::position_at(db, time)))
+    }
+
+    fn history<'a>(&'a self, code: &'a DossierCode) -> BoxFuture<'a, Result<Option<History>, Error>> {
+        let code = code.clone();
+        Box::pin(self.readers.read(move |db| read::history(db, &code)))
+    }
+
+    fn dossiers<'a>(
+        &'a self,
+        selection: &'a Selection,
+        after: Option<&'a After>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>> {
+        let (selection, after) = (selection.clone(), after.cloned());
+        Box::pin(self.readers.read(move |db| read::dossiers(db, &selection, after.as_ref(), limit)))
+    }
+
+    fn place<'a>(
+        &'a self,
+        consumer: &'a Consumer,
+        share: Share,
+    ) -> BoxFuture<'a, Result<Option<u64>, Error>> {
+        let consumer = consumer.clone();
+        Box::pin(self.readers.read(move |db| places::place(db, &consumer, share)))
+    }
+
+    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Advance(place, answer)))
+    }
+
+    fn places(&self) -> BoxFuture<'_, Result<Vec<Place>, Error>> {
+        Box::pin(self.readers.read(places::all))
+    }
+
+    fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {
+        Box::pin(self.readers.read(read::tally))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
