@@ -143,10 +143,11 @@ impl Share {
     /// All dossiers.
     pub const ALL: Self = Self { index: 0, of: 1 };
 
-    /// Whether a dossier falls to it. The same on every node and in every version (FNV-1a of the normal form).
+    /// Whether a dossier falls to it. The same on every node and in every version (FNV-1a of the normal form, its halves folded).
     pub fn has(self, dossier: &str) -> bool {
         let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        self.of <= 1 || dossier.bytes().fold(0x811c_9dc5, mix) % self.of == self.index
+        let hash = dossier.bytes().fold(0x811c_9dc5, mix);
+        self.of <= 1 || (hash ^ (hash >> 16)) % self.of == self.index
     }
 }
 

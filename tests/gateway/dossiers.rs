@@ -19,12 +19,14 @@ async fn client(site: &Site, gateway: &Process, organ: &str) -> Client {
     DossierEventsServiceClient::new(site.channel(gateway, &site.organ(organ)).await)
 }
 
+/// A step as it usually comes: accepted first, then in process.
 fn step(dossier: &str, number: u32) -> v1::DossierStep {
+    let status = if number == 1 { DossierStatus::Accepted } else { DossierStatus::InProcess };
     v1::DossierStep {
         dossier_code: dossier.to_owned(),
         step: number,
         procedure_code: "1.004194".to_owned(),
-        status: DossierStatus::InProcess.into(),
+        status: status.into(),
         occurred_time: Some(prost_types::Timestamp { seconds: 1_764_000_000 + i64::from(number), nanos: 0 }),
         ..Default::default()
     }
@@ -144,7 +146,7 @@ async fn each_sees_what_it_may_and_wants() {
     let procedure = v1::DossierFilter { procedure_codes: vec!["2.000815".into()], ..Default::default() };
     assert_eq!(numbers(all(&g09, filtered(procedure)).await), ["H49.12/2", "H05/2"]);
     let processed = v1::DossierFilter { statuses: vec![9], ..Default::default() };
-    assert_eq!(all(&g09, filtered(processed)).await, ["H49-20260105-1 2"]);
+    assert_eq!(all(&g09, filtered(processed)).await, ["H49-20260105-1 2 UNUSUAL"]);
     let own = v1::DossierFilter { own_only: true, ..Default::default() };
     assert_eq!(all(&g09, filtered(own)).await, [""; 0]);
 
