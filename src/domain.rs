@@ -9,3 +9,4 @@ pub mod receipt;
 pub mod refusal;
 pub mod status;
 pub mod time;
+pub mod turns;

@@ -352,6 +352,13 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>>;
 
+    /// Ready deliveries of a whole mailbox: lane after lane as they are served, in each in order, at most `limit`.
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>>;
+
     /// Messages with their payloads. A key that is not there is left out.
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>>;
 

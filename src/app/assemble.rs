@@ -44,7 +44,10 @@ pub(super) fn dispatch(
     };
     let broker: Arc<dyn Broker> = match &rabbit {
         Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
-        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+        None => {
+            let run_max = config.delivery.urgent_run_max;
+            Arc::new(EmbeddedBroker::with_urgent_run_max(Arc::clone(&ledger), run_max))
+        }
     };
     let (served, heads, strays) = (Served::default(), Heads::default(), Strays::default());
     Ok((Dispatch { broker, ledger, hot, served, heads, strays, clock, metrics }, rabbit))

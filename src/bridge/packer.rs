@@ -136,7 +136,7 @@ fn written(stepped: &Stepped, message: &Message, lane: Lane, form: Form) -> Whol
         .with_content_type(form.content_type().into())
         .with_type(v1::Delivery::NAME.into())
         .with_delivery_mode(PERSISTENT)
-        .with_priority(if lane == Lane::Urgent { 1 } else { 0 })
+        .with_priority(lane.priority())
         .with_message_id(stepped.delivery.to_string().into())
         .with_headers(headers);
     let body = codec::write(&convert::delivery(stepped, message), form);

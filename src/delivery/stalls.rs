@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::Dispatch;
 use super::served::Look;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::ledger;
 use crate::metrics::StallReason;
@@ -84,13 +83,8 @@ impl Stalls {
 
     /// The first ready delivery of a mailbox.
     async fn head(&self, organ: &OrganId) -> Result<Option<DeliveryId>, ledger::Error> {
-        for lane in Lane::ALL {
-            let first = self.dispatch.ledger.ready(organ, lane, DeliveryId(0), 1).await?;
-            if let Some(first) = first.first() {
-                return Ok(Some(first.delivery));
-            }
-        }
-        Ok(None)
+        let first = self.dispatch.ledger.ready_in_lanes(organ, 1).await?;
+        Ok(first.first().map(|(_, ready)| ready.delivery))
     }
 
     async fn stalled(&self, look: &Look, watched: &mut Watched) -> Result<(), ledger::Error> {

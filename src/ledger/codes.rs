@@ -30,12 +30,13 @@ macro_rules! codes {
     )*};
 }
 
+// Lanes are served in the order of their numbers: statements sort by them.
 codes! {
     State {
         Queued = 0, InFlight = 1, Waiting = 2, Delivered = 3, Rejected = 4, Expired = 5, Cancelled = 6, Dead = 7,
         Redirected = 8,
     }
-    Lane { Urgent = 0, Normal = 1, }
+    Lane { TimedExpress = 0, Express = 1, VeryUrgent = 2, Urgent = 3, Normal = 4, }
     Hold { Stream = 0, Fetch = 1, Queue = 2, }
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,

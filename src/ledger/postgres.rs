@@ -194,6 +194,15 @@ impl Ledger for PostgresLedger {
         )
     }
 
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::ready_in_lanes(db, organ.clone(), limit))))
+    }
+
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
         Box::pin(self.readers.read(move |db, names| Box::pin(history::messages(db, names, keys.clone()))))
     }

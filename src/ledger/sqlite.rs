@@ -194,6 +194,15 @@ impl Ledger for SqliteLedger {
         Box::pin(self.readers.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
     }
 
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| mailbox::ready_in_lanes(db, &organ, limit)))
+    }
+
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
         Box::pin(self.readers.read(move |db, names| history::messages(db, names, &keys)))
     }

@@ -35,7 +35,7 @@ CREATE TABLE message (
     first_delivery bigint   NOT NULL,    -- the first of its deliveries ...
     last_delivery  bigint   NOT NULL,    -- ... and the last; others' may lie in between
     payload_bytes  bigint   NOT NULL,    -- the payload's length
-    lane           smallint NOT NULL,    -- 0 urgent, 1 normal
+    lane           smallint NOT NULL,    -- 0 timed express, 1 express, 2 very urgent, 3 urgent, 4 normal: the order they are served in
     message_id     text     NOT NULL COLLATE "C", -- the sender's id for it
     document_id    text     COLLATE "C", -- the id the sender's system gives the document, as edXML refers to it
     content_hash   bytea    NOT NULL,    -- SHA-256 by which a repeated submission is known

@@ -35,6 +35,28 @@ pub(super) async fn ready(
     rows.iter().map(|row| ready_of(&mut Cells::of(row))).collect()
 }
 
+/// Ready deliveries of all lanes, as they are served.
+pub(super) async fn ready_in_lanes(
+    client: &ClientWrapper,
+    organ: OrganId,
+    limit: usize,
+) -> Result<Vec<(Lane, Ready)>, Fault> {
+    // delivery.ready_in_lanes
+    let statement = client
+        .prepare_cached(
+            "SELECT id, message, payload_bytes, attempt, lane FROM delivery
+             WHERE recipient = (SELECT ref FROM organ WHERE id = $1) AND state = 0 ORDER BY lane, id LIMIT $2",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&organ.as_str(), &at_most(limit)]).await?;
+    let one = |row| {
+        let mut cells = Cells::of(row);
+        let ready = ready_of(&mut cells)?;
+        Ok((cells.code()?, ready))
+    };
+    rows.iter().map(one).collect()
+}
+
 fn ready_of(cells: &mut Cells<'_>) -> Result<Ready, Fault> {
     Ok(Ready {
         delivery: cells.delivery()?,

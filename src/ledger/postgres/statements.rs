@@ -103,7 +103,7 @@ statements! {
     /// What is ready of one organ is to be published again.
     publish_again: "INSERT INTO outbox (delivery, attempt, node)
         SELECT id, attempt, $1::bigint FROM delivery
-        WHERE recipient = (SELECT ref FROM organ WHERE id = $2::text) AND lane IN (0, 1) AND state = 0
+        WHERE recipient = (SELECT ref FROM organ WHERE id = $2::text) AND lane BETWEEN 0 AND 4 AND state = 0
         ON CONFLICT (delivery) DO UPDATE SET attempt = excluded.attempt, node = excluded.node";
     /// What is ready of all organs.
     publish_all_again: "INSERT INTO outbox (delivery, attempt, node)

@@ -14,7 +14,7 @@ CREATE TABLE message (
     key            INTEGER PRIMARY KEY,  -- rises in the order of acceptance
     sender         INTEGER NOT NULL,     -- organ.ref
     message_id     TEXT    NOT NULL,     -- the sender's id for it
-    lane           INTEGER NOT NULL,     -- 0 urgent, 1 normal
+    lane           INTEGER NOT NULL,     -- 0 timed express, 1 express, 2 very urgent, 3 urgent, 4 normal: the order they are served in
     accepted_at    INTEGER NOT NULL,     -- when it was accepted
     expires_at     INTEGER NOT NULL,     -- when open deliveries expire
     first_delivery INTEGER NOT NULL,     -- its deliveries are numbered from here on ...

@@ -35,6 +35,30 @@ pub(super) fn ready(
     rows.collect()
 }
 
+/// Ready deliveries of all lanes, as they are served.
+pub(super) fn ready_in_lanes(
+    db: &Connection,
+    organ: &OrganId,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Lane, Ready)>> {
+    let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
+    // delivery.ready_in_lanes
+    let mut statement = db.prepare_cached(
+        "SELECT id, message, payload_bytes, attempt, lane FROM delivery
+         WHERE recipient = ?1 AND state = 0 ORDER BY lane, id LIMIT ?2",
+    )?;
+    let rows = statement.query_map((organ, at_most(limit)), |row| {
+        let ready = Ready {
+            delivery: DeliveryId(row.get(0)?),
+            message: MessageKey(row.get(1)?),
+            payload_bytes: row.get(2)?,
+            attempt: row.get(3)?,
+        };
+        Ok((row.get::<_, Code<Lane>>(4)?.0, ready))
+    })?;
+    rows.collect()
+}
+
 /// Due deliveries, the longest due first.
 pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<DeliveryId>> {
     // delivery.due

@@ -50,6 +50,15 @@ impl Ledger for Gate {
         })
     }
 
+    fn ready_in_lanes<'a>(&'a self, organ: &'a OrganId, limit: usize) -> Answer<'a, Vec<(Lane, Ready)>> {
+        Box::pin(async move {
+            let page = self.ledger.ready_in_lanes(organ, limit).await?;
+            let (through, held) = oneshot::channel();
+            self.read.send(through).unwrap();
+            held.await.unwrap().map(|()| page)
+        })
+    }
+
     fn accept(&self, batch: Vec<Acceptance>) -> Answer<'_, Pending<AcceptAnswers>> {
         self.ledger.accept(batch)
     }
