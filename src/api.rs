@@ -21,6 +21,7 @@ mod directory;
 mod exchange;
 mod follow;
 mod history;
+mod recall;
 mod receipts;
 mod server;
 mod status;

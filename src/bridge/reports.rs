@@ -1,13 +1,14 @@
 //! Reports: the business statuses agencies tell of their deliveries.
 
 use super::said::Saying;
-use crate::delivery::{Dispatch, WrittenReport};
+use crate::delivery::{WrittenReport};
 use crate::domain::limits::REPORTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
 use crate::intake::reports;
 use crate::ledger;
 use crate::metrics::Metrics;
+use crate::submission::Desk;
 use crate::proto::{convert, v1};
 
 /// What becomes of a document at its recipient.
@@ -38,12 +39,12 @@ impl Saying for Reports {
     }
 
     async fn record(
-        dispatch: &Dispatch,
+        desk: &Desk,
         organ: &OrganId,
         by: &OrganId,
         written: Vec<WrittenReport>,
     ) -> Result<Vec<v1::ReportResult>, ledger::Error> {
-        dispatch.report(organ, by, written).await.map(reports::results)
+        desk.report(organ, by, written).await.map(reports::results)
     }
 
     fn refused(delivery_id: String, refusal: &Refusal) -> v1::ReportResult {

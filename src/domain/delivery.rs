@@ -219,6 +219,13 @@ pub enum Event {
         /// What is known, in words.
         reason: String,
     },
+    /// Its sender takes it back.
+    Cancel {
+        /// Whether its recipient, who was handed it, has agreed; otherwise it ends only where it never was offered.
+        agreed: bool,
+        /// Why, in the sender's words.
+        reason: String,
+    },
 }
 
 /// How retries go.
@@ -289,6 +296,9 @@ pub enum StepRefused {
     /// Its due time has not come.
     #[error("the delivery is not due")]
     NotDue,
+    /// Its recipient has been offered it.
+    #[error("the delivery was offered")]
+    Offered,
 }
 
 /// Decides what an event does to a delivery. `chance` (0 to 1) places a retry within its jitter.
@@ -331,7 +341,19 @@ pub fn step(
                 Some(Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Dead) }),
             ))
         }
+        Event::Cancel { agreed, reason } => cancel(now, *agreed, reason),
     }
+}
+
+fn cancel(now: &Progress, agreed: bool, reason: &str) -> Result<Step, StepRefused> {
+    if now.state.is_end() {
+        return Err(StepRefused::Ended(now.state));
+    }
+    if now.attempt > 0 && !agreed {
+        return Err(StepRefused::Offered);
+    }
+    let entry = Entry { reason: reason.to_owned(), ..Entry::of(ReceiptKind::Cancelled) };
+    Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
 }
 
 /// Whether a delivery can be taken from its mailbox: nobody holds it, and it has not ended.

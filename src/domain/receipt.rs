@@ -3,7 +3,7 @@
 use super::delivery::DeliveryId;
 use super::message::{Hash, MessageId};
 use super::organ_id::OrganId;
-use super::status::{Report, Status};
+use super::status::{Report, Request, Status};
 use super::time::Timestamp;
 
 /// The rung of a message's life a receipt is about.
@@ -29,11 +29,15 @@ pub enum ReceiptKind {
     Dead,
     /// A business status was reported of the delivery.
     Status,
+    /// The recipient, who was handed the document, is asked to give it back or to take another in its place.
+    Requested,
+    /// What was asked has no answer any more: the document or the request ended without one.
+    Lapsed,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -44,6 +48,8 @@ impl ReceiptKind {
         Self::Cancelled,
         Self::Dead,
         Self::Status,
+        Self::Requested,
+        Self::Lapsed,
     ];
 
     /// The name used in metrics and logs.
@@ -59,6 +65,8 @@ impl ReceiptKind {
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
             Self::Status => "status",
+            Self::Requested => "requested",
+            Self::Lapsed => "lapsed",
         }
     }
 }
@@ -122,6 +130,17 @@ pub struct Receipt {
     pub retry_time: Option<Timestamp>,
     /// For status: what was reported, beside the reason.
     pub status: Option<Box<Status>>,
+    /// The change it comes from, asks for, or answers.
+    pub change: Option<ReceiptChange>,
+}
+
+/// The change a receipt belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptChange {
+    /// The sender's id for the message that makes it.
+    pub message_id: MessageId,
+    /// What it asks of this delivery's recipient, or would have.
+    pub asked: Request,
 }
 
 impl Receipt {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::codes::bounded;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
     Unheld,
 };
@@ -28,11 +28,13 @@ use crate::metrics::Metrics;
 
 mod accept;
 mod cells;
+mod change;
 mod columns;
 mod command;
 mod facts;
 mod fault;
 mod history;
+mod lineage;
 mod link;
 mod mailbox;
 mod names;
@@ -50,6 +52,7 @@ mod server;
 mod sheet;
 mod statements;
 mod step;
+mod targets;
 mod tls;
 mod transaction;
 mod writer;
@@ -250,11 +253,20 @@ impl Ledger for PostgresLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
         Box::pin(self.readers.read(move |db, _| {
-            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone()))
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone(), answers))
         }))
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::between(db, delivery))))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(lineage::lineage(db, names, message))))
     }
 
     fn status_file<'a>(

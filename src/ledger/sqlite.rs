@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
     Unheld,
 };
@@ -25,8 +25,10 @@ use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
 mod accept;
+mod change;
 mod codes;
 mod history;
+mod lineage;
 mod mailbox;
 mod organs;
 mod outbox;
@@ -243,9 +245,21 @@ impl Ledger for SqliteLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
-        Box::pin(self.readers.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient)))
+        Box::pin(
+            self.readers
+                .read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient, answers)),
+        )
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, names| report::between(db, names, delivery)))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| lineage::lineage(db, names, message)))
     }
 
     fn status_file<'a>(

@@ -68,7 +68,9 @@ CREATE TABLE delivery (
     lane          smallint NOT NULL,    -- as in message
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead, 8 redirected
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
-    status        smallint              -- the last business status, by its number; null while none was reported
+    status        smallint,             -- the last business status, by its number; null while none was reported
+    request       smallint,             -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
+    carries       smallint NOT NULL     -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -88,11 +90,13 @@ CREATE TABLE receipt (
     asserted_by      bigint,            -- organ.ref; null for the gateway itself
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
-    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 11 requested, 12 lapsed
     cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed
     status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
     noted            text,              -- when it came about and who acted, as its reporter says, in JSON
+    change           bigint,            -- message.key of the change it comes from, asks for or answers
+    asked            smallint,          -- what that change asks, as in delivery.request
     PRIMARY KEY (sender, sender_sequence)
 );
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
@@ -105,6 +109,31 @@ CREATE TABLE status_file (
     file            bytea  NOT NULL, -- the file
     PRIMARY KEY (sender, sender_sequence)
 );
+
+-- Which messages change which earlier ones of their sender.
+CREATE TABLE change (
+    message bigint   NOT NULL,          -- message.key of the recall, update or replacement
+    place   smallint NOT NULL,          -- 0, 1, 2, ... per message
+    named   text     NOT NULL,          -- the earlier message as the sender named it
+    target  bigint,                     -- message.key of it; null where there is none
+    PRIMARY KEY (message, place)
+);
+CREATE INDEX change_of_target ON change (target) WHERE target IS NOT NULL;
+
+-- What they did to the deliveries of those.
+CREATE TABLE effect (
+    message  bigint   NOT NULL,         -- message.key of the change
+    delivery bigint   NOT NULL,         -- delivery.id of the earlier delivery
+    target   bigint   NOT NULL,         -- message.key of the earlier message
+    carrier  bigint,                    -- delivery.id of the delivery by which the recipient is asked
+    asked    smallint NOT NULL,         -- what it wanted, as in delivery.request
+    effect   smallint NOT NULL,         -- 1 cancelled, 2 asked, 3 nothing
+    state    smallint NOT NULL,         -- the state it found the delivery in
+    answer   smallint,                  -- 1 agreed, 2 refused, 3 lapsed; null while a request is open, or where none was made
+    PRIMARY KEY (message, delivery)
+);
+CREATE INDEX effect_on_delivery ON effect (delivery);
+CREATE INDEX effect_carried ON effect (carrier) WHERE carrier IS NOT NULL;
 
 -- Deliveries that became ready and that the broker has not confirmed to have.
 CREATE TABLE outbox (

@@ -11,6 +11,7 @@ use super::receipts;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
+use crate::ledger::changes::Carries;
 use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
 
 const MESSAGE: &str =
@@ -18,7 +19,7 @@ const MESSAGE: &str =
     m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries";
 const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status";
+    d.ended_at, d.status, d.request, d.carries";
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -62,6 +63,18 @@ pub(super) fn track(
     let Some(found) = found else { return Ok(None) };
     let receipts = receipts::of_message(&snapshot, names, found.key, usize::MAX)?;
     Ok(Some((found, receipts)))
+}
+
+/// One message by the ledger's number.
+pub(super) fn by_key(
+    db: &Connection,
+    names: &Names,
+    key: MessageKey,
+) -> rusqlite::Result<Option<MessageRecord>> {
+    // message.by_key
+    db.prepare_cached(&format!("SELECT {MESSAGE} FROM message m WHERE m.key = ?1"))?
+        .query_row([bounded(key.0)], |row| record(db, names, row))
+        .optional()
 }
 
 /// What an organ sent, the newest first.
@@ -130,12 +143,9 @@ fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Mes
 }
 
 fn message(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Message> {
-    let message_id = MessageId::parse(row.get_ref(2)?.as_str()?).map_err(|why| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(why))
-    })?;
     Ok(Message {
         sender: names.name(db, row.get(1)?)?,
-        message_id,
+        message_id: receipts::message_id(row, 2)?,
         content_hash: row.get::<_, Code<_>>(3)?.0,
         payload_hash: row.get::<_, Code<_>>(4)?.0,
         header: row.get::<_, Vec<u8>>(5)?.into(),
@@ -160,5 +170,7 @@ fn delivery(db: &Connection, names: &Names, row: &Row<'_>, from: usize) -> rusql
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),
+        request: row.get::<_, Option<Code<_>>>(from + 10)?.map(|code| code.0),
+        is_notice: row.get::<_, Code<Carries>>(from + 11)?.0 == Carries::Notice,
     })
 }

@@ -11,6 +11,7 @@ use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
+    Between, Link,
     AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
     MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
     Unheld,
@@ -100,8 +101,17 @@ impl Ledger for Gate {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> Answer<'a, Option<DeliveryId>> {
-        self.ledger.delivery_of(sender, document_id, recipient)
+        self.ledger.delivery_of(sender, document_id, recipient, answers)
+    }
+
+    fn between(&self, delivery: DeliveryId) -> Answer<'_, Option<Between>> {
+        self.ledger.between(delivery)
+    }
+
+    fn lineage(&self, message: MessageKey) -> Answer<'_, Vec<Link>> {
+        self.ledger.lineage(message)
     }
 
     fn status_file<'a>(&'a self, sender: &'a OrganId, sender_sequence: u64) -> Answer<'a, Option<Bytes>> {
