@@ -189,10 +189,12 @@ fn settle_refused(error: StepError) -> Refusal {
                 .fact("state", state.as_str())
                 .hint("Track tells what was recorded")
         }
-        StepError::Refused(StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue | StepRefused::Offered) => {
-            Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
-                .field("lease")
-                .hint("drop this copy, or keep the delivery_id to recognise the next one; settle within the lease")
-        }
+        StepError::Refused(
+            StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue | StepRefused::Offered,
+        ) => Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
+            .field("lease")
+            .hint(
+                "drop this copy, or keep the delivery_id to recognise the next one; settle within the lease",
+            ),
     }
 }

@@ -14,8 +14,8 @@ use crate::intake::{
     CHANGED, Intake, Judged, Refused, StatusFile, accept_refused, fields, ledger_failed, status_file,
 };
 use crate::ledger::{
-    self, AcceptAnswers, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Link, Pending, ReportAnswers, ReportRequest,
-    Reported,
+    self, AcceptAnswers, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Link, Pending, ReportAnswers,
+    ReportRequest, Reported,
 };
 use crate::metrics::SubmitResult;
 use crate::proto::{convert, v1};
@@ -201,7 +201,8 @@ impl Desk {
         if record.message.content_hash != claim.content_hash || receipts.is_empty() {
             return Err(refusal);
         }
-        let lineage = self.dispatch.ledger.lineage(record.key).await.map_err(|error| ledger_failed(&error))?;
+        let lineage =
+            self.dispatch.ledger.lineage(record.key).await.map_err(|error| ledger_failed(&error))?;
         let link = lineage.into_iter().find(|link| link.record.key == record.key && !link.targets.is_empty());
         let effects = |link: Link| link.effects.into_iter().map(|(effected, _)| effected).collect();
         let changed = link.map(|link| Box::new(Changed { effects: effects(link), unknown: Vec::new() }));

@@ -1,15 +1,15 @@
 //! Outcomes: what agencies settle their deliveries with.
 
 use super::said::Saying;
-use crate::delivery::{WrittenSettlement};
+use crate::delivery::WrittenSettlement;
 use crate::domain::limits::SETTLEMENTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
 use crate::intake::settlements;
 use crate::ledger;
 use crate::metrics::Metrics;
-use crate::submission::Desk;
 use crate::proto::{convert, v1};
+use crate::submission::Desk;
 
 /// What ends a delivery, or puts it off.
 pub enum Outcomes {}

@@ -1,15 +1,15 @@
 //! Reports: the business statuses agencies tell of their deliveries.
 
 use super::said::Saying;
-use crate::delivery::{WrittenReport};
+use crate::delivery::WrittenReport;
 use crate::domain::limits::REPORTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
 use crate::intake::reports;
 use crate::ledger;
 use crate::metrics::Metrics;
-use crate::submission::Desk;
 use crate::proto::{convert, v1};
+use crate::submission::Desk;
 
 /// What becomes of a document at its recipient.
 pub enum Reports {}

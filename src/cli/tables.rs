@@ -92,7 +92,8 @@ pub fn reason(lang: Lang, receipt: &v1::Receipt) -> String {
 
 /// What a change did to the deliveries of earlier messages.
 pub fn changed(lang: Lang, changed: &[v1::ChangedDelivery]) -> Table {
-    let heads = [Word::Message, Word::Delivery, Word::Recipient, Word::AddressedTo, Word::Asked, Word::Effect];
+    let heads =
+        [Word::Message, Word::Delivery, Word::Recipient, Word::AddressedTo, Word::Asked, Word::Effect];
     let mut table = framed(lang, &heads);
     for one in changed {
         table.add_row([

@@ -91,14 +91,17 @@ pub(super) fn of_edxml(document: &edxml::Document) -> Result<Option<Written>, Re
     };
     let (kind, targets, removed) = match &business.kind {
         BusinessKind::New => return Ok(None),
-        BusinessKind::Revoke => (ChangeKind::Recall, Vec::from_iter(named(&document.document_id, to())), Vec::new()),
+        BusinessKind::Revoke => {
+            (ChangeKind::Recall, Vec::from_iter(named(&document.document_id, to())), Vec::new())
+        }
         BusinessKind::Update(update) => {
             let about = business.document_id.as_ref().or(document.document_id.as_ref()).cloned();
             let removed = removed(update);
             (ChangeKind::Update, Vec::from_iter(named(&about, Vec::new())), removed)
         }
         BusinessKind::Replace(replaced) => {
-            let targets = replaced.iter().filter_map(|one| named(&Some(one.document_id.clone()), one.organs.clone()));
+            let targets =
+                replaced.iter().filter_map(|one| named(&Some(one.document_id.clone()), one.organs.clone()));
             (ChangeKind::Replacement, targets.collect(), Vec::new())
         }
     };
@@ -145,9 +148,12 @@ fn targets(written: &[v1::ChangeTarget], targets_max: usize, path: &str) -> Resu
 }
 
 fn too_many(count: usize, targets_max: usize) -> Refusal {
-    Refusal::new(Reason::InvalidField, format!("{count} documents; at most {targets_max} are changed by one message"))
-        .fact("limit", targets_max)
-        .hint("submit several, each with its own message id")
+    Refusal::new(
+        Reason::InvalidField,
+        format!("{count} documents; at most {targets_max} are changed by one message"),
+    )
+    .fact("limit", targets_max)
+    .hint("submit several, each with its own message id")
 }
 
 fn read(target: &v1::ChangeTarget, path: &str) -> Result<Target, Refusal> {

@@ -149,9 +149,12 @@ impl Content {
 fn check_no_change(submission: &v1::Submission) -> Result<(), Refusal> {
     match &submission.change {
         None => Ok(()),
-        Some(_) => Err(Refusal::new(Reason::InvalidField, "only a document beside it says what it changes in change")
-            .field("submission.change")
-            .hint("leave it out; an edXML file says it in Bussiness, and a recall in its targets")),
+        Some(_) => Err(Refusal::new(
+            Reason::InvalidField,
+            "only a document beside it says what it changes in change",
+        )
+        .field("submission.change")
+        .hint("leave it out; an edXML file says it in Bussiness, and a recall in its targets")),
     }
 }
 

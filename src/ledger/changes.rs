@@ -146,9 +146,9 @@ pub(super) fn decide<'a>(
     let found = &findings.deliveries;
     let plan = change::plan(change, &addressees, found)?;
     let asked_at = |place: usize| {
-        plan.effects.iter().any(|(f, _, effect)| {
-            *effect == Effect::Asked && is_same(&new.addressees[place], &found[*f])
-        })
+        plan.effects
+            .iter()
+            .any(|(f, _, effect)| *effect == Effect::Asked && is_same(&new.addressees[place], &found[*f]))
     };
     let mut receivers: Vec<Receiver<'a>> = plan
         .addressed
@@ -178,7 +178,8 @@ pub(super) fn decide<'a>(
 
 /// Whether a message to this addressee reaches who was sent that delivery.
 fn is_same(addressee: &Addressee, delivery: &Found) -> bool {
-    let is_for = |organ: &OrganId| delivery.recipient == *organ || delivery.addressed_to.as_ref() == Some(organ);
+    let is_for =
+        |organ: &OrganId| delivery.recipient == *organ || delivery.addressed_to.as_ref() == Some(organ);
     is_for(&addressee.recipient) || addressee.redirected.as_ref().is_some_and(|(organ, _)| is_for(organ))
 }
 
@@ -186,7 +187,9 @@ fn is_same(addressee: &Addressee, delivery: &Found) -> bool {
 /// else.
 pub(super) fn overruled(event: &Event, request: Option<Request>) -> Cow<'_, Event> {
     match (event, request) {
-        (Event::Redirect { .. }, Some(_)) => Cow::Owned(Event::Cancel { agreed: true, reason: String::new() }),
+        (Event::Redirect { .. }, Some(_)) => {
+            Cow::Owned(Event::Cancel { agreed: true, reason: String::new() })
+        }
         _ => Cow::Borrowed(event),
     }
 }

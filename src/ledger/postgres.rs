@@ -15,9 +15,9 @@ use tokio::sync::mpsc;
 
 use super::codes::bounded;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
-    Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link,
+    MailboxTally, MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};

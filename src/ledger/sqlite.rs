@@ -13,9 +13,9 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
-    Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link,
+    MailboxTally, MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::message::{Lane, MessageId};

@@ -228,7 +228,11 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         staff: receipt.status.as_ref().and_then(|status| staff(&status.staff)),
         replaces_delivery_id: optional(delivery.and_then(|d| d.replaces.as_ref())),
         change_message_id: optional(receipt.change.as_ref().map(|change| &change.message_id)),
-        asked: receipt.change.as_ref().map_or(v1::MessageKind::Unspecified, |c| changes::request(c.asked)).into(),
+        asked: receipt
+            .change
+            .as_ref()
+            .map_or(v1::MessageKind::Unspecified, |c| changes::request(c.asked))
+            .into(),
     }
 }
 

@@ -86,7 +86,8 @@ impl Desk {
             return Ok(Err(report_refused(ReportError::NotFound)));
         };
         let id = &accepted.receipt.message_id;
-        let its = receipts.into_iter().find(|receipt| receipt.change.as_ref().is_some_and(|c| c.message_id == *id));
+        let its =
+            receipts.into_iter().find(|receipt| receipt.change.as_ref().is_some_and(|c| c.message_id == *id));
         Ok(its
             .map(|receipt| Reported { receipt, repeated: accepted.repeated })
             .ok_or_else(|| report_refused(ReportError::NotFound)))

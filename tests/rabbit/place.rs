@@ -101,7 +101,13 @@ impl Place {
                 expires_at: Timestamp::from_micros(i64::MAX / 2),
             };
             let addressees = vec![Addressee { recipient: organ(to), redirected: None }];
-            Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None, change: None }
+            Acceptance {
+                message: Arc::new(message),
+                lane: Lane::Normal,
+                addressees,
+                document_id: None,
+                change: None,
+            }
         });
         let began = Instant::now();
         let answers = self.ledger.accept(letters.collect()).await.unwrap().await.unwrap();

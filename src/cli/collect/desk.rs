@@ -137,7 +137,11 @@ impl Desk {
         let header = envelope.header.unwrap_or_default();
         let subject = match delivery.about.first() {
             None => header.subject.clone(),
-            Some(about) => format!("{kind} {}: {}", about.message_id, if reason.is_empty() { &header.subject } else { &reason }),
+            Some(about) => format!(
+                "{kind} {}: {}",
+                about.message_id,
+                if reason.is_empty() { &header.subject } else { &reason }
+            ),
         };
         let row = vec![
             delivery.delivery_id.clone(),

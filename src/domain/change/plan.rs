@@ -88,9 +88,9 @@ pub fn plan(
     found: &[Found],
 ) -> Result<Plan, NotPlanned> {
     let addressee_of = |delivery: &Found| {
-        addressees
-            .iter()
-            .position(|(organ, written)| delivery.is_for(organ) || written.is_some_and(|w| delivery.is_for(w)))
+        addressees.iter().position(|(organ, written)| {
+            delivery.is_for(organ) || written.is_some_and(|w| delivery.is_for(w))
+        })
     };
     let is_removed = |organ: &OrganId| change.removed.contains(organ);
     let mut plan = Plan::default();

@@ -86,7 +86,8 @@ async fn effects(
     keys: &[i64],
 ) -> Result<HashMap<MessageKey, Vec<Outcome>>, Fault> {
     // effect.of_messages
-    let sql = "SELECT e.message, t.message_id, e.delivery, d.recipient, d.addressed_to, e.asked, e.effect, e.state,
+    let sql =
+        "SELECT e.message, t.message_id, e.delivery, d.recipient, d.addressed_to, e.asked, e.effect, e.state,
             e.carrier, e.answer
         FROM effect e JOIN message t ON t.key = e.target JOIN delivery d ON d.id = e.delivery
         WHERE e.message = ANY($1) ORDER BY e.message, e.delivery";
@@ -133,7 +134,8 @@ pub(super) async fn changed(
     keys: &[i64],
 ) -> Result<HashMap<MessageKey, Changed>, Fault> {
     // change.of_messages
-    let sql = "SELECT message, named, target IS NULL FROM change WHERE message = ANY($1) ORDER BY message, place";
+    let sql =
+        "SELECT message, named, target IS NULL FROM change WHERE message = ANY($1) ORDER BY message, place";
     let mut changed: HashMap<MessageKey, Changed> = HashMap::new();
     for row in &client.query(sql, &[&keys]).await? {
         let mut cells = Cells::of(row);
@@ -143,7 +145,8 @@ pub(super) async fn changed(
     }
     if !changed.is_empty() {
         for (key, effects) in effects(client, names, keys).await? {
-            changed.entry(key).or_default().effects = effects.into_iter().map(|(effected, _)| effected).collect();
+            changed.entry(key).or_default().effects =
+                effects.into_iter().map(|(effected, _)| effected).collect();
         }
     }
     Ok(changed)

@@ -20,7 +20,10 @@ pub(super) fn replace(
     let Event::Redirect { to, .. } = event else { return Ok(None) };
     let recipient = sheet.number(to)?;
     let id = sheet.delivery_ids.pop_front().ok_or(Fault::Invalid("sequence"))?;
-    let closed = sheet.account(sheet.deliveries.get(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?.recipient)?.id.clone();
+    let closed = sheet
+        .account(sheet.deliveries.get(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?.recipient)?
+        .id
+        .clone();
     let old = sheet.deliveries.get(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?;
     let (message, sender, lane, payload_bytes) = (old.message, old.sender, old.lane, old.payload_bytes);
     // What the sender wrote, however many closings ago.

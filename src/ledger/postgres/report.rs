@@ -115,10 +115,8 @@ fn record<'a>(
         reason: request.report.reason.clone(),
         retry_time: None,
         status: Some(Box::new(request.report.status.clone())),
-        change: behind.map(|behind| ReceiptChange {
-            message_id: behind.message_id.clone(),
-            asked: behind.asked,
-        }),
+        change: behind
+            .map(|behind| ReceiptChange { message_id: behind.message_id.clone(), asked: behind.asked }),
     })
 }
 
@@ -143,8 +141,7 @@ pub(super) async fn delivery_of(
         .await?;
     let limit = at_most(MESSAGES_OF_DOCUMENT_MAX);
     let (sender, recipient) = (sender.as_str(), recipient.as_str());
-    let row =
-        client.query_opt(&statement, &[&sender, &document_id, &recipient, &limit, &answers]).await?;
+    let row = client.query_opt(&statement, &[&sender, &document_id, &recipient, &limit, &answers]).await?;
     row.map(|row| Cells::of(&row).delivery()).transpose()
 }
 

@@ -194,8 +194,7 @@ impl Sheet<'_> {
     /// The deliveries that have moved on.
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
-        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_changed)
-        {
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_changed) {
             let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
             moves.push(*id, row, last.copied());
         }

@@ -38,7 +38,9 @@ pub(super) fn step(
                 Asserter::Organ(organ) => Some(sheet.number(organ)?),
             };
             let behind = match (&*event, asked) {
-                (Event::Cancel { .. }, Some(_)) => sheet.changes.open.get(&bounded(request.delivery.0)).cloned(),
+                (Event::Cancel { .. }, Some(_)) => {
+                    sheet.changes.open.get(&bounded(request.delivery.0)).cloned()
+                }
                 _ => None,
             };
             let moved = Moved { next, entry, behind: behind.as_ref() };
@@ -51,7 +53,15 @@ pub(super) fn step(
         Carries::Requests | Carries::Notice => change::about(sheet, request.delivery),
     };
     let is_notice = carries == Carries::Notice;
-    Ok(Ok(Stepped { delivery: request.delivery, message, recipient, addressed_to, progress, about, is_notice }))
+    Ok(Ok(Stepped {
+        delivery: request.delivery,
+        message,
+        recipient,
+        addressed_to,
+        progress,
+        about,
+        is_notice,
+    }))
 }
 
 /// Takes a step that has been found to be possible.
@@ -64,9 +74,7 @@ pub(super) fn take(
 ) -> Result<(), Fault> {
     let row = sheet.deliveries.get(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?;
     match delivery::step(&row.progress, event, said.0, &sheet.options.policy, 0.0) {
-        Ok(Step::Moved(next, entry)) => {
-            record(sheet, (delivery, event), Moved { next, entry, behind }, said)
-        }
+        Ok(Step::Moved(next, entry)) => record(sheet, (delivery, event), Moved { next, entry, behind }, said),
         Ok(Step::Unchanged) | Err(_) => Err(Fault::Invalid("step")),
     }
 }

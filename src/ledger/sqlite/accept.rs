@@ -11,9 +11,7 @@ use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::Hash;
 use crate::domain::receipt::{Receipt, ReceiptDelivery, ReceiptKind};
 use crate::ledger::changes::{self, Receiver};
-use crate::ledger::{
-    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, BecameReady, MessageKey, Ready,
-};
+use crate::ledger::{AcceptRefused, Acceptance, Accepted, AcceptedDelivery, BecameReady, MessageKey, Ready};
 
 type Outcome = Result<Accepted, AcceptRefused>;
 
@@ -34,8 +32,7 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
     let key = MessageKey(book.next_message);
     let outcome = take_in(db, book, sender, new, decided.receivers, decided.document_id)?;
     let Ok(mut accepted) = outcome else { return Ok(outcome) };
-    let changed =
-        change::perform(db, book, (key, new, change), &findings, &decided.decisions, &accepted)?;
+    let changed = change::perform(db, book, (key, new, change), &findings, &decided.decisions, &accepted)?;
     accepted.changed = Some(Box::new(changed));
     Ok(Ok(accepted))
 }

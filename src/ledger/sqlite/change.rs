@@ -74,8 +74,9 @@ fn messages(
     match document {
         DocumentRef::Message(id) => {
             // message.key_by_id
-            let mut statement =
-                db.prepare_cached("SELECT key, message_id FROM message WHERE sender = ?1 AND message_id = ?2")?;
+            let mut statement = db.prepare_cached(
+                "SELECT key, message_id FROM message WHERE sender = ?1 AND message_id = ?2",
+            )?;
             statement.query_map((sender, id.as_str()), one)?.collect()
         }
         DocumentRef::Document(id) => {
@@ -152,7 +153,8 @@ pub(super) fn perform(
 ) -> rusqlite::Result<Changed> {
     let mut changed = Changed::default();
     for (place, target) in change.targets.iter().enumerate() {
-        let mut keys = findings.messages.iter().filter(|(of, _)| *of == place).map(|(_, key)| *key).peekable();
+        let mut keys =
+            findings.messages.iter().filter(|(of, _)| *of == place).map(|(_, key)| *key).peekable();
         if keys.peek().is_none() {
             changed.unknown.push(target.document.as_str().to_owned());
             insert_target(db, key, target.document.as_str(), None)?;
@@ -165,12 +167,8 @@ pub(super) fn perform(
         let carrier = decision.carrier.map(|place| accepted.deliveries[place].id);
         let effected = Effected::of(decision, findings, carrier);
         insert_effect(db, key, findings.of[decision.found].0, &effected)?;
-        let behind = Behind {
-            key,
-            message_id: new.message.message_id.clone(),
-            asked: decision.asked,
-            told: None,
-        };
+        let behind =
+            Behind { key, message_id: new.message.message_id.clone(), asked: decision.asked, told: None };
         let at = new.message.accepted_at;
         match decision.effect {
             Effect::Cancelled => cancel(db, book, effected.delivery, false, (change, at), &behind)?,
@@ -244,12 +242,8 @@ fn ask(
     let row = step::read(db, delivery)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     set_request(db, delivery, row.request, Some(behind.asked))?;
     let by = Some(book.accounts.number(db, &change.by)?);
-    let entry = Entry {
-        kind: ReceiptKind::Requested,
-        cause: None,
-        reason: change.reason.clone(),
-        retry_time: None,
-    };
+    let entry =
+        Entry { kind: ReceiptKind::Requested, cause: None, reason: change.reason.clone(), retry_time: None };
     append(db, book, (delivery, &row), &entry, (at, by), behind)
 }
 
@@ -263,8 +257,7 @@ pub(super) fn lapse(
     let (Some(row), Some(behind)) = (step::read(db, delivery)?, open(db, delivery)?) else { return Ok(()) };
     set_request(db, delivery, row.request, None)?;
     answered(db, delivery, Answer::Lapsed)?;
-    let entry =
-        Entry { kind: ReceiptKind::Lapsed, cause: None, reason: String::new(), retry_time: None };
+    let entry = Entry { kind: ReceiptKind::Lapsed, cause: None, reason: String::new(), retry_time: None };
     append(db, book, (delivery, &row), &entry, (at, None), &behind)
 }
 

@@ -97,6 +97,7 @@ pub(super) fn changed(db: &Connection, names: &Names, key: MessageKey) -> rusqli
         return Ok(None);
     }
     let effects = effects(db, names, key)?.into_iter().map(|(effected, _)| effected).collect();
-    let unknown = targets.into_iter().filter(|(_, target)| target.is_none()).map(|(named, _)| named).collect();
+    let unknown =
+        targets.into_iter().filter(|(_, target)| target.is_none()).map(|(named, _)| named).collect();
     Ok(Some(Changed { effects, unknown }))
 }

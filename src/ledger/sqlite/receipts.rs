@@ -142,7 +142,9 @@ fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Re
     };
     let asked = row.get::<_, Option<Code<Request>>>(20)?;
     let change = asked
-        .map(|Code(asked)| Ok::<_, rusqlite::Error>(ReceiptChange { message_id: message_id(row, 19)?, asked }))
+        .map(|Code(asked)| {
+            Ok::<_, rusqlite::Error>(ReceiptChange { message_id: message_id(row, 19)?, asked })
+        })
         .transpose()?;
     Ok(Receipt {
         sender_sequence: row.get(1)?,

@@ -3,9 +3,9 @@
 use rusqlite::Connection;
 
 use super::codes::Code;
-use super::{change, outbox};
 use super::step::Row;
 use super::writer::Book;
+use super::{change, outbox};
 use crate::domain::delivery::{DeliveryId, Event, Progress};
 use crate::ledger::changes::Carries;
 use crate::ledger::{BecameReady, Ready};

@@ -101,7 +101,11 @@ pub fn notice(message: &Message) -> (v1::Envelope, Bytes) {
         payload_bytes: payload.len() as u64,
         payload_sha256: Hash::of(&payload).as_bytes().to_vec().into(),
         header: None,
-        change: Some(v1::Change { kind: v1::MessageKind::Recall.into(), reason: change.reason, ..Default::default() }),
+        change: Some(v1::Change {
+            kind: v1::MessageKind::Recall.into(),
+            reason: change.reason,
+            ..Default::default()
+        }),
         ..whole
     };
     (envelope, payload)

@@ -11,7 +11,8 @@ use truc::ledger::{AcceptRefused, Acceptance, Accepted, Effected, StepError};
 use super::inspect::{assert_gapless, seen};
 use super::{LedgerUnderTest, Open, Terms};
 use crate::support::{
-    EXPIRY, letter, message_id, offer, organ, recall, replacement, report, settle, soon, step, t, update, with,
+    EXPIRY, letter, message_id, offer, organ, recall, replacement, report, settle, soon, step, t, update,
+    with,
 };
 
 const ORGANS: [&str; 5] = ["G22", "H49", "H57", "H05", "H02"];
@@ -47,8 +48,11 @@ pub async fn a_recall_is_absolute_before_the_offer_and_asks_after_it<L: LedgerUn
     let recalled = open.accepted(at(recall("G22", "back", "one"), 5)).await;
     let carriers: Vec<_> = recalled.deliveries.iter().map(|d| (d.id, d.recipient.as_str())).collect();
     assert_eq!(carriers.iter().map(|(_, organ)| *organ).collect::<Vec<_>>(), ["H49", "H57"]);
-    let expected =
-        [(Effect::Asked, Some(carriers[0].0)), (Effect::Asked, Some(carriers[1].0)), (Effect::Cancelled, None)];
+    let expected = [
+        (Effect::Asked, Some(carriers[0].0)),
+        (Effect::Asked, Some(carriers[1].0)),
+        (Effect::Cancelled, None),
+    ];
     assert_eq!(effects(&recalled), expected);
     let first = &recalled.changed.as_ref().unwrap().effects[0];
     let expected = Effected {
@@ -63,7 +67,8 @@ pub async fn a_recall_is_absolute_before_the_offer_and_asks_after_it<L: LedgerUn
     };
     assert_eq!(*first, expected);
     // What is told is what is ready: the recall for those who are asked.
-    let told: Vec<_> = open.told().into_iter().flat_map(|commit| commit.ready).map(|b| b.ready.delivery).collect();
+    let told: Vec<_> =
+        open.told().into_iter().flat_map(|commit| commit.ready).map(|b| b.ready.delivery).collect();
     assert_eq!(told, carriers.iter().map(|(id, _)| *id).collect::<Vec<_>>());
     let open = open.killed().await;
     let (one, receipts) = open.track("G22", "one").await.unwrap();
@@ -82,7 +87,8 @@ pub async fn a_recall_is_absolute_before_the_offer_and_asks_after_it<L: LedgerUn
     let never = open.step(offer(c, t(6))).await;
     assert_eq!(never, Err(StepError::Refused(StepRefused::NotReady)), "nobody gets it any more");
     let carried = open.step(offer(carriers[0].0, t(6))).await.unwrap();
-    let about: Vec<_> = carried.about.iter().map(|about| (about.message_id.as_str(), about.delivery)).collect();
+    let about: Vec<_> =
+        carried.about.iter().map(|about| (about.message_id.as_str(), about.delivery)).collect();
     assert_eq!((about, carried.is_notice), (vec![("one", a)], false));
     assert!(open.step(offer(c, t(6))).await.is_err());
     let b_again = open.step(settle(b, "H57", 1, Outcome::Delivered, t(7))).await.unwrap();
@@ -113,12 +119,10 @@ pub async fn an_answer_ends_the_request<L: LedgerUnderTest>() {
     let late = open.step(settle(b, "H57", 1, Outcome::Delivered, t(8))).await;
     assert_eq!(late, Err(StepError::Refused(StepRefused::Ended(State::Cancelled))));
     let (_, receipts) = open.track("G22", "one").await.unwrap();
-    assert_eq!(kinds(&receipts, b), [
-        ReceiptKind::Offered,
-        ReceiptKind::Requested,
-        ReceiptKind::Status,
-        ReceiptKind::Cancelled
-    ]);
+    assert_eq!(
+        kinds(&receipts, b),
+        [ReceiptKind::Offered, ReceiptKind::Requested, ReceiptKind::Status, ReceiptKind::Cancelled]
+    );
     let left = open.accept(vec![recall("G22", "again", "one")]).await.remove(0);
     assert!(matches!(left, Err(AcceptRefused::NotPossible(NotPlanned::NothingLeft(_)))), "{left:?}");
     // A refusal leaves the document where it is, and the sender may ask again.
@@ -154,11 +158,14 @@ pub async fn a_second_request_is_refused_as_a_whole<L: LedgerUnderTest>() {
     unknown.change.as_mut().unwrap().kind = ChangeKind::Recall;
     let answers = open.accept(vec![both, unknown, recall("H49", "foreign", "one")]).await;
     let not_known = |id: &str| Err(AcceptRefused::TargetUnknown(DocumentRef::Message(message_id(id))));
-    assert_eq!(answers, [
-        Err(AcceptRefused::NotPossible(NotPlanned::Asked(open_request))),
-        not_known("nothing"),
-        not_known("one"),
-    ]);
+    assert_eq!(
+        answers,
+        [
+            Err(AcceptRefused::NotPossible(NotPlanned::Asked(open_request))),
+            not_known("nothing"),
+            not_known("one"),
+        ]
+    );
     assert_eq!(seen(&*open.ledger, &ORGANS, t(50), 9).await, before);
     assert!(open.told().iter().all(|commit| commit.ready.is_empty() && commit.receipt_heads.is_empty()));
 }
@@ -191,7 +198,8 @@ pub async fn an_update_keeps_adds_and_removes<L: LedgerUnderTest>() {
     let updated = open.accepted(two).await;
     let got: Vec<_> = updated.deliveries.iter().map(|d| d.recipient.as_str()).collect();
     assert_eq!(got, ["H49", "H02", "H57"], "who stays, who comes, and a notice to who goes");
-    let asked: Vec<_> = updated.changed.as_ref().unwrap().effects.iter().map(|e| (e.delivery, e.asked)).collect();
+    let asked: Vec<_> =
+        updated.changed.as_ref().unwrap().effects.iter().map(|e| (e.delivery, e.asked)).collect();
     assert_eq!(asked, [(a, Request::Update), (b, Request::Recall), (c, Request::Recall)]);
     let notice = open.step(offer(updated.deliveries[2].id, t(6))).await.unwrap();
     assert!(notice.is_notice && notice.about[0].delivery == b);
@@ -241,7 +249,10 @@ pub async fn a_replacement_of_two_and_its_chain<L: LedgerUnderTest>() {
         recipients: Vec::new(),
     });
     let replaced = open.accepted(new).await;
-    assert_eq!(effects(&replaced), [(Effect::Asked, Some(replaced.deliveries[0].id)), (Effect::Cancelled, None)]);
+    assert_eq!(
+        effects(&replaced),
+        [(Effect::Asked, Some(replaced.deliveries[0].id)), (Effect::Cancelled, None)]
+    );
     open.report(report(a, "H49", StatusCode::ChangeAgreed, "", t(9))).await.unwrap();
     open.accepted(recall("G22", "back", "new")).await;
     let open = open.killed().await;
@@ -254,7 +265,8 @@ pub async fn a_replacement_of_two_and_its_chain<L: LedgerUnderTest>() {
     let chain = &chains[0];
     let ids: Vec<_> = chain.iter().map(|link| link.record.message.message_id.as_str()).collect();
     assert_eq!(ids, ["one", "other", "new", "back"]);
-    let targets: Vec<Vec<_>> = chain.iter().map(|l| l.targets.iter().map(|id| id.as_str()).collect()).collect();
+    let targets: Vec<Vec<_>> =
+        chain.iter().map(|l| l.targets.iter().map(|id| id.as_str()).collect()).collect();
     assert_eq!(targets, [vec![], vec![], vec!["one", "other"], vec!["new"]]);
     let answers: Vec<_> = chain[2].effects.iter().map(|(e, answer)| (e.delivery, *answer)).collect();
     assert_eq!(answers, [(a, Some(Answer::Agreed)), (other, None)]);
@@ -371,7 +383,10 @@ pub async fn documents_by_their_id_and_full_mailboxes<L: LedgerUnderTest>() {
     assert_eq!(record(&open, "two", 0).await.progress.state, State::Queued, "nothing of it was done");
     open.step(settle(first, "H49", 1, Outcome::Delivered, t(3))).await.unwrap();
     let recalled = open.accepted(back).await;
-    assert_eq!(effects(&recalled), [(Effect::Asked, Some(recalled.deliveries[0].id)), (Effect::Cancelled, None)]);
+    assert_eq!(
+        effects(&recalled),
+        [(Effect::Asked, Some(recalled.deliveries[0].id)), (Effect::Cancelled, None)]
+    );
     let find = async |answers| {
         soon(open.ledger.delivery_of(&organ("G22"), "7816/VPCP", &organ("H49"), answers)).await.unwrap()
     };

@@ -10,8 +10,8 @@ use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
 use truc::domain::status::{self, Decided, Party, Report, ReportRefused, Standing, StatusCode};
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Message, MessageKey, Ready,
-    ReportError, ReportRequest, Reported, StepError, StepRequest, Stepped,
+    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Message, MessageKey,
+    Ready, ReportError, ReportRequest, Reported, StepError, StepRequest, Stepped,
 };
 
 use super::Terms;
@@ -103,12 +103,7 @@ impl Model {
     }
 
     /// Checks one answer. `keys` are the ledger's numbers for messages.
-    pub fn accept(
-        &mut self,
-        given: &Acceptance,
-        answer: &Result<Accepted, AcceptRefused>,
-        keys: &Keys,
-    ) {
+    pub fn accept(&mut self, given: &Acceptance, answer: &Result<Accepted, AcceptRefused>, keys: &Keys) {
         let message = &given.message;
         let mut letters = self.letters.iter();
         let known = letters.find(|letter| {
@@ -121,10 +116,12 @@ impl Model {
                 message_id: message.message_id.clone(),
                 accepted: letter.message.content_hash,
             }),
-            None => self.receivers(given).and_then(|(receivers, effects)| match self.full_mailbox(&receivers) {
-                Some(full) => Err(full),
-                None => Ok(self.take_in(given, &receivers, &effects, answer, keys)),
-            }),
+            None => {
+                self.receivers(given).and_then(|(receivers, effects)| match self.full_mailbox(&receivers) {
+                    Some(full) => Err(full),
+                    None => Ok(self.take_in(given, &receivers, &effects, answer, keys)),
+                })
+            }
         };
         assert_eq!(*answer, expected, "accepting {given:?}");
     }

@@ -17,7 +17,8 @@ use super::inspect::seen;
 use super::model::{Keys, Model, Told};
 use super::{LedgerUnderTest, Open, Terms};
 use crate::support::{
-    Seed, forged, letter, offer, organ, recall, redirected, replacement, report, soon, t, update, urgent, with,
+    Seed, forged, letter, offer, organ, recall, redirected, replacement, report, soon, t, update, urgent,
+    with,
 };
 
 const ORGANS: [&str; 5] = ["G22", "H49", "H05", "H57.12", "H02"];

@@ -11,10 +11,9 @@ use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    Between, Link,
-    AcceptAnswers, Acceptance, BecameReady, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
-    Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Error, KeyedMessage, Ledger, Link, MailboxTally,
+    MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story,
+    Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;

@@ -199,7 +199,9 @@ impl Model {
         let (n, record) = &self.deliveries[&id];
         let (n, event) = (*n, Event::Cancel { agreed, reason: reason.to_owned() });
         let decided = delivery::step(&record.progress, &event, at, &self.terms.policy, 0.5);
-        let Ok(Step::Moved(next, entry)) = decided else { unreachable!("{id} can be cancelled: {decided:?}") };
+        let Ok(Step::Moved(next, entry)) = decided else {
+            unreachable!("{id} can be cancelled: {decided:?}")
+        };
         self.moved(n, id, (next, entry), at, by, change);
     }
 
@@ -236,8 +238,7 @@ impl Model {
         record.request = None;
         let n = *n;
         let time = at.max(self.letters[n].evidence.last().expect("its acceptance is there").time);
-        let entry =
-            Entry { kind: ReceiptKind::Lapsed, cause: None, reason: String::new(), retry_time: None };
+        let entry = Entry { kind: ReceiptKind::Lapsed, cause: None, reason: String::new(), retry_time: None };
         self.append(n, Some(id), entry, time, Asserter::Gateway);
         self.mark(n, Some(open.change));
     }
