@@ -178,7 +178,9 @@ impl Intake {
             Vec::new()
         } else {
             let (named, path) = (&content.recipients, content.recipients_path);
-            recipients::resolve(directory, named, path, today, self.rules.ambiguity)?
+            let mut kept = recipients::resolve(directory, named, path, today, self.rules.ambiguity)?;
+            recipients::add(&mut kept, directory, &content.removed, today, self.rules.ambiguity);
+            kept
         };
         Ok((expires_at, recipients))
     }

@@ -118,14 +118,19 @@ fn removed(update: &edxml::Update) -> Vec<OrganId> {
     removed.map(|change| change.organ.clone()).collect()
 }
 
-/// The organs an edXML update adds to its recipients.
-pub(super) fn added(document: &edxml::Document) -> Vec<OrganId> {
-    let BusinessKind::Update(update) = &document.business.kind else { return Vec::new() };
-    let is_to = |organ: &OrganId| document.to.iter().any(|party| party.organ == *organ);
-    let added = update.changes.iter().filter(|change| change.change == edxml::Change::Added);
-    let mut organs: Vec<_> = added.map(|change| change.organ.clone()).filter(|organ| !is_to(organ)).collect();
-    organs.dedup();
-    organs
+/// Who an edXML document goes to: its recipients and those an update adds; and beside them those it names only to take the document away
+/// from them.
+pub(super) fn recipients(document: &edxml::Document) -> (Vec<OrganId>, Vec<OrganId>) {
+    let to: Vec<OrganId> = document.to.iter().map(|party| party.organ.clone()).collect();
+    let BusinessKind::Update(update) = &document.business.kind else { return (to, Vec::new()) };
+    let leaving = removed(update);
+    let (left, mut kept): (Vec<_>, Vec<_>) = to.iter().cloned().partition(|organ| leaving.contains(organ));
+    for change in update.changes.iter().filter(|change| change.change == edxml::Change::Added) {
+        if !kept.contains(&change.organ) {
+            kept.push(change.organ.clone());
+        }
+    }
+    if kept.is_empty() { (to, Vec::new()) } else { (kept, left) }
 }
 
 /// What a status 13 in an edXML file takes back.

@@ -39,6 +39,8 @@ pub struct Content {
     pub recipients_path: fn(usize) -> String,
     /// The header as it is kept: organ ids normalised. A recall has none.
     pub header: Option<v1::DocumentHeader>,
+    /// Recipients a file names only to take the document away from them.
+    pub removed: Vec<OrganId>,
     /// What it changes.
     pub change: Option<Written>,
     pub format: v1::PayloadFormat,
@@ -82,12 +84,12 @@ impl Content {
 
     fn of_edxml(document: &edxml::Document, file: &Bytes) -> Result<Self, Refusal> {
         let urgency = document.other.urgency;
-        let mut recipients: Vec<OrganId> = document.to.iter().map(|party| party.organ.clone()).collect();
-        recipients.extend(changes::added(document));
+        let (recipients, removed) = changes::recipients(document);
         Ok(Self {
             sender: Some(document.from.organ.clone()),
             header: Some(header_of(document, &recipients)),
             change: changes::of_edxml(document)?,
+            removed,
             recipients,
             recipients_path: |place| format!("{FILE}.MessageHeader.To[{}].OrganId", place + 1),
             format: v1::PayloadFormat::Edxml,
@@ -107,6 +109,7 @@ impl Content {
             recipients_path: recipient_path,
             header: None,
             change: Some(change),
+            removed: Vec::new(),
             format: v1::PayloadFormat::Opaque,
             media_type: REASON_MEDIA_TYPE.to_owned(),
             payload_hash: Hash::of(&payload),
@@ -135,6 +138,7 @@ impl Content {
             sender: None,
             header: Some(header),
             change: None,
+            removed: Vec::new(),
             recipients,
             recipients_path: recipient_path,
             format: v1::PayloadFormat::Opaque,

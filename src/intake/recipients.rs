@@ -45,6 +45,16 @@ pub fn resolve(
     Ok(addressees)
 }
 
+/// Adds those of these organs who are somebody today, and nobody who is there already.
+pub fn add(to: &mut Vec<Addressee>, directory: &Directory, named: &[OrganId], today: Date, rule: Ambiguity) {
+    for written in named {
+        let Ok(addressee) = resolve_one(directory, written, today, rule) else { continue };
+        if to.len() < RECIPIENTS_MAX && !to.iter().any(|known| known.recipient == addressee.recipient) {
+            to.push(addressee);
+        }
+    }
+}
+
 fn resolve_one(
     directory: &Directory,
     written: &OrganId,
