@@ -171,7 +171,7 @@ pub(super) fn decide<'a>(
         carrier: (*effect == Effect::Asked).then(|| carrier(*place)).flatten(),
     });
     let decisions = decisions.collect();
-    let is_recall = change.kind == ChangeKind::Recall && !findings.messages.is_empty();
+    let is_recall = change.kind == ChangeKind::Recall;
     let document_id = new.document_id.as_deref().filter(|_| !is_recall);
     Ok(Decided { receivers, decisions, document_id })
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::Notify;
 use truc::proto::v1::{self, ChangeEffect, DeliveryState, MessageKind, ReceiptKind};
 
 use crate::desk::recall;
@@ -38,12 +39,15 @@ async fn recalls_against_fetches(set_up: SetUp) {
         let send = async |id: String| g22.submit(document(&id, &["H49"], id.as_bytes())).await.unwrap();
         stream::iter(ids.clone()).map(send).buffer_unordered(CALLS).for_each(async |_| {}).await;
         let all_recalled = AtomicBool::new(false);
+        let serving = Notify::new();
         let recalls = async {
-            let recalled = recall_all(&g22, &ids).await;
+            // Who fetches is there: from here on they race.
+            serving.notified().await;
+            let recalled = recall_all(&g22, &ids, set_up).await;
             all_recalled.store(true, Ordering::SeqCst);
             recalled
         };
-        let (recalled, got) = tokio::join!(recalls, fetch_all(&h49, &ids, &all_recalled));
+        let (recalled, got) = tokio::join!(recalls, fetch_all(&h49, &ids, (&serving, &all_recalled)));
         outcomes.extend(recalled);
         fetched.extend(got);
     }
@@ -60,22 +64,29 @@ async fn recalls_against_fetches(set_up: SetUp) {
     assert_eq!(gateway.stop(), Some(0));
 }
 
-async fn recall_all(g22: &Agency, ids: &[String]) -> Vec<(String, ChangeEffect)> {
+async fn recall_all(g22: &Agency, ids: &[String], set_up: SetUp) -> Vec<(String, ChangeEffect)> {
+    // As fast as fetching is, about.
+    let calls = if set_up == SetUp::Standalone { CALLS } else { 2 };
     let one = async |id: &String| {
         let acceptance = recall(g22, &format!("r-{id}"), id, &[]).await.unwrap();
         let effect = acceptance.changed.unwrap().deliveries[0].effect();
         (id.clone(), effect)
     };
-    stream::iter(ids).map(one).buffer_unordered(CALLS).collect().await
+    stream::iter(ids).map(one).buffer_unordered(calls).collect().await
 }
 
 /// Fetches until all documents of the round are decided; gives those that were handed over.
-async fn fetch_all(h49: &Agency, ids: &[String], all_recalled: &AtomicBool) -> Vec<String> {
+async fn fetch_all(
+    h49: &Agency,
+    ids: &[String],
+    (serving, all_recalled): (&Notify, &AtomicBool),
+) -> Vec<String> {
     let mut got = Vec::new();
     loop {
         let is_last = all_recalled.load(Ordering::SeqCst);
         // Recalls of what was handed over come too; when nothing comes any more, all is decided.
         let deliveries = h49.fetch(4, 1).await;
+        serving.notify_one();
         if deliveries.is_empty() && is_last {
             break;
         }

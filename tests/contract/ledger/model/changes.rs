@@ -254,12 +254,9 @@ impl Model {
 }
 
 impl super::Letter {
-    /// The id its document is known by; a recall of something known has none.
+    /// The id its document is known by; a recall has none.
     fn document_id(&self) -> Option<&String> {
         let is_recall = self.given.change.as_ref().is_some_and(|change| change.kind == ChangeKind::Recall);
-        let knows = self.changed.as_ref().is_some_and(|changed| {
-            self.given.change.as_ref().is_some_and(|change| changed.unknown.len() < change.targets.len())
-        });
-        self.given.document_id.as_ref().filter(|_| !(is_recall && knows))
+        self.given.document_id.as_ref().filter(|_| !is_recall)
     }
 }
