@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use truc::directory::Directory;
 use truc::domain::message::Hash;
 use truc::domain::organ_id::OrganId;
-use truc::edxml::{Document, Edxml};
+use truc::edxml::{BusinessKind, Document, Edxml};
 use truc::proto::v1::{self, DeliveryState, PayloadFormat, ReceiptKind};
 
 use crate::support::{Process, Site, delivered, edxml};
@@ -89,6 +89,11 @@ fn check_envelope(envelope: &v1::Envelope, sample: &Sample) {
     assert_eq!(envelope.payload_sha256, Hash::of(bytes).as_bytes().as_slice(), "{name}");
     assert_eq!(envelope.sender, document.from.organ.as_str(), "{name}");
     let recipients: Vec<&str> = document.to.iter().map(|party| party.organ.as_str()).collect();
+    let recipients = match &document.business.kind {
+        // The one it takes the document away from is none any more, the one it adds is.
+        BusinessKind::Update(_) => vec!["H49", "H05"],
+        _ => recipients,
+    };
     assert_eq!(header.recipients, recipients, "{name}");
     assert_eq!(header.subject, document.subject, "{name}");
     let code = header.code.as_ref().unwrap();
