@@ -26,8 +26,8 @@ macro_rules! message {
 
 macro_rules! delivery {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at,
-         d.status"
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
+         d.ended_at, d.status"
     };
 }
 
