@@ -17,6 +17,7 @@ mod drain;
 mod exit;
 mod files;
 mod json;
+mod link;
 mod organs;
 mod out;
 mod pki;
@@ -65,6 +66,7 @@ enum Command {
     Status(status::Status),
     Track(track::Track),
     Receipts(receipts::Receipts),
+    Link(link::Link),
     Directory(directory::Directory),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
@@ -94,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
+        Command::Link(link) => link.run(lang),
         Command::Directory(directory) => directory.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),

@@ -17,6 +17,7 @@ mod collector;
 mod fetch;
 mod heads;
 mod hot;
+mod links;
 mod reports;
 mod router;
 mod served;
@@ -27,6 +28,7 @@ mod timers;
 pub use collector::{CollectorOptions, Handed};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
+pub use links::Links;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
@@ -51,6 +53,8 @@ pub struct Dispatch {
     pub heads: Heads,
     /// Closed organs, and the mail that was seen for them.
     pub strays: Strays,
+    /// Push links.
+    pub links: Links,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -4,8 +4,10 @@
 pub mod change;
 pub mod delivery;
 pub mod limits;
+pub mod link;
 pub mod message;
 pub mod organ_id;
+pub mod push;
 pub mod receipt;
 pub mod refusal;
 pub mod status;

@@ -33,6 +33,8 @@
 //!     answers by a report. One request a delivery is open at a time; a change that would open a second is refused as a whole. A request
 //!     ends, with a receipt, when what it is about or what carries it ends without the recipient. What is asked back is redirected to
 //!     nobody: it ends as cancelled.
+//! 12. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
+//!     meanwhile, or deleted, is not kept.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,10 +43,11 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::change::{Change, DocumentRef, NotPlanned};
 use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
@@ -53,11 +56,13 @@ use crate::domain::time::Timestamp;
 
 mod changes;
 mod codes;
+mod links;
 pub mod postgres;
 mod reports;
 pub mod sqlite;
 
 pub use changes::{About, Changed, Effected, LINEAGE_MAX, Link};
+pub use links::{LinkChange, Nodes};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
 /// The ledger's own number for a message. Rises in the order of acceptance.
@@ -254,6 +259,8 @@ pub struct Commit {
     pub receipt_heads: Vec<(OrganId, u64)>,
     /// The earliest due time this commit set, when there is one.
     pub due: Option<Timestamp>,
+    /// Organs whose push links have changed.
+    pub links: Vec<OrganId>,
     /// Something may have happened that no commit told of: another node is gone, or could not be heard. Whoever waits
     /// looks again.
     pub missed: bool,
@@ -492,6 +499,15 @@ pub trait Ledger: Send + Sync + 'static {
         from: u64,
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>>;
+
+    /// Push links of these organs, or all, by organ.
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>>;
+
+    /// Changes a push link; gives whether there was one to change.
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>>;
+
+    /// Who works on the ledger, this node among them, as it changes.
+    fn nodes(&self) -> watch::Receiver<Nodes>;
 
     /// How much of each mailbox is open; those of which nothing is are left out.
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>>;

@@ -19,5 +19,6 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod push;
 pub mod redirect;
 pub mod submission;

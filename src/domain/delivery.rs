@@ -146,12 +146,19 @@ pub struct Progress {
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Attempts among those made that failed for reasons of the link: they do not count towards the most there may be.
+    pub spared: u32,
 }
 
 impl Progress {
     /// A delivery just accepted.
     pub fn accepted(expires_at: Timestamp) -> Self {
-        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at }
+        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at, spared: 0 }
+    }
+
+    /// The attempts that count.
+    pub fn counted(&self) -> u32 {
+        self.attempt.saturating_sub(self.spared)
     }
 }
 
@@ -172,6 +179,23 @@ pub enum Outcome {
         /// Not before this time.
         retry_at: Option<Timestamp>,
     },
+}
+
+/// What becomes of a delivery that an endpoint did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It comes again after its own backoff.
+    Retry {
+        /// Not before this time.
+        not_before: Timestamp,
+    },
+    /// The endpoint takes nothing at all: it keeps its place in the mailbox, and the attempt does not count.
+    Spare {
+        /// When the endpoint is tried again.
+        retry_at: Timestamp,
+    },
+    /// It cannot go on by itself.
+    Park,
 }
 
 /// Something that happens to a delivery.
@@ -197,6 +221,17 @@ pub enum Event {
         lease: Lease,
         /// Why.
         cause: Cause,
+    },
+    /// It was brought to the recipient's endpoint, and not taken.
+    NotTaken {
+        /// The attempt that was made.
+        lease: Lease,
+        /// Why.
+        cause: Cause,
+        /// The same in words.
+        reason: String,
+        /// What now.
+        then: Then,
     },
     /// What holds it shall hold it longer.
     Renew {
@@ -316,11 +351,17 @@ pub fn step(
             if now.state != State::InFlight || now.attempt != lease.0 {
                 return Err(StepRefused::LeaseLost);
             }
-            let delay = match now.attempt <= policy.prompt_attempts {
+            let delay = match now.counted() <= policy.prompt_attempts {
                 true => Duration::ZERO,
-                false => policy.backoff(now.attempt, chance),
+                false => policy.backoff(now.counted(), chance),
             };
             Ok(again(now, *cause, String::new(), at, delay, policy))
+        }
+        Event::NotTaken { lease, cause, reason, then } => {
+            if now.state != State::InFlight || now.attempt != lease.0 {
+                return Err(StepRefused::LeaseLost);
+            }
+            Ok(not_taken(now, *cause, reason.clone(), *then, at, policy, chance))
         }
         Event::Renew { lease, until } => renew(now, *lease, *until),
         Event::Due => due(now, at, policy, chance),
@@ -354,6 +395,41 @@ fn cancel(now: &Progress, agreed: bool, reason: &str) -> Result<Step, StepRefuse
     }
     let entry = Entry { reason: reason.to_owned(), ..Entry::of(ReceiptKind::Cancelled) };
     Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
+}
+
+fn not_taken(
+    now: &Progress,
+    cause: Cause,
+    reason: String,
+    then: Then,
+    at: Timestamp,
+    policy: &Policy,
+    chance: f64,
+) -> Step {
+    match then {
+        Then::Retry { not_before } => {
+            let delay = policy.backoff(now.counted(), chance).max(not_before.since(at));
+            again(now, cause, reason, at, delay, policy)
+        }
+        Then::Spare { retry_at } => {
+            let next = Progress {
+                state: State::Queued,
+                hold: None,
+                due_at: Some(now.expires_at),
+                spared: now.spared.saturating_add(1),
+                ..*now
+            };
+            let retry_time = Some(retry_at);
+            Step::Moved(
+                next,
+                Some(Entry { cause: Some(cause), reason, retry_time, ..Entry::of(ReceiptKind::Deferred) }),
+            )
+        }
+        Then::Park => {
+            let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
+            Step::Moved(next, Some(Entry { cause: Some(cause), reason, ..Entry::of(ReceiptKind::Dead) }))
+        }
+    }
 }
 
 /// Whether a delivery can be taken from its mailbox: nobody holds it, and it has not ended.
@@ -411,7 +487,7 @@ fn settle(
         Outcome::Deferred { .. } if now.state != State::InFlight => return Ok(Step::Unchanged),
         Outcome::Deferred { reason, retry_at } => {
             let wish = retry_at.map_or(Duration::ZERO, |t| t.since(at)).min(Duration::from_secs(DEFER_S_MAX));
-            let delay = policy.backoff(now.attempt, chance).max(wish);
+            let delay = policy.backoff(now.counted(), chance).max(wish);
             return Ok(again(now, Cause::RecipientDeferred, reason.clone(), at, delay, policy));
         }
     };
@@ -441,7 +517,7 @@ fn due(now: &Progress, at: Timestamp, policy: &Policy, chance: f64) -> Result<St
     }
     Ok(match now.state {
         State::InFlight => {
-            let delay = policy.backoff(now.attempt, chance);
+            let delay = policy.backoff(now.counted(), chance);
             again(now, Cause::LeaseExpired, String::new(), at, delay, policy)
         }
         State::Waiting => {
@@ -460,7 +536,7 @@ fn again(
     delay: Duration,
     policy: &Policy,
 ) -> Step {
-    if now.attempt >= policy.attempts_max {
+    if now.counted() >= policy.attempts_max {
         let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
         let cause = Some(Cause::AttemptsExhausted);
         return Step::Moved(next, Some(Entry { cause, reason, ..Entry::of(ReceiptKind::Dead) }));

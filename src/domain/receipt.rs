@@ -88,6 +88,16 @@ pub enum Cause {
     QueueRefused,
     /// The recipient has closed and it is not known who took over.
     RecipientClosed,
+    /// The recipient's endpoint cannot be reached, or takes nothing now.
+    PushUnreachable,
+    /// The recipient's endpoint did not answer in time.
+    PushTimedOut,
+    /// The recipient's endpoint failed with the delivery.
+    PushFailed,
+    /// The recipient's endpoint will never take the delivery.
+    PushRefused,
+    /// The recipient's endpoint is not who it should be, or takes nothing from this gateway.
+    PushLinkRefused,
 }
 
 /// Who stands behind a receipt.

@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::codes::bounded;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link,
-    MailboxTally, MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers,
-    StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -36,6 +37,7 @@ mod fault;
 mod history;
 mod lineage;
 mod link;
+mod links;
 mod mailbox;
 mod names;
 mod node;
@@ -353,6 +355,18 @@ impl Ledger for PostgresLedger {
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name.to_owned(), from, to, answer)))
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(links::read(db, of.clone()))))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.membership.nodes.subscribe()
     }
 
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {

@@ -10,14 +10,15 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link,
-    MailboxTally, MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers,
-    StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -29,6 +30,7 @@ mod change;
 mod codes;
 mod history;
 mod lineage;
+mod links;
 mod mailbox;
 mod organs;
 mod outbox;
@@ -109,6 +111,7 @@ pub struct SqliteLedger {
     commands: mpsc::Sender<Command>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
+    nodes: watch::Sender<Nodes>,
     // Held for as long as the ledger is open.
     _lock: File,
 }
@@ -128,7 +131,8 @@ impl SqliteLedger {
             .name("ledger-writer".to_owned())
             .spawn(move || writer.run(queue))
             .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
-        Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
+        let nodes = watch::Sender::new(Nodes::alone());
+        Ok((Self { commands, readers, writer: Some(writer), nodes, _lock: lock }, commits))
     }
 
     async fn hand_over<T>(
@@ -341,6 +345,18 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
         let name = name.to_owned();
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name, from, to, answer)))
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| links::read(db, of.as_deref())))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.nodes.subscribe()
     }
 
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {

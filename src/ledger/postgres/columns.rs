@@ -240,6 +240,7 @@ pub(super) struct Moves {
     pub status: Vec<Option<i16>>,
     pub was_request: Vec<Option<i16>>,
     pub request: Vec<Option<i16>>,
+    pub spared: Vec<i64>,
 }
 
 impl Moves {
@@ -261,6 +262,7 @@ impl Moves {
         self.status.push(row.status.map(Coded::code));
         self.was_request.push(row.was_request.map(Coded::code));
         self.request.push(row.request.map(Coded::code));
+        self.spared.push(now.spared.into());
     }
 }
 

@@ -9,7 +9,8 @@ use crate::domain::delivery::Event;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
 use crate::ledger::{
-    AcceptAnswers, Acceptance, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest,
 };
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -23,6 +24,7 @@ pub(super) enum Command {
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -34,6 +36,7 @@ pub(super) enum Done {
     Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
+    ChangeLink(bool),
     Nothing,
 }
 
@@ -44,7 +47,7 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -77,7 +80,11 @@ impl Command {
                 into.extend(self.successors());
             }
             Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
-            Self::Published(..) | Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => {}
+            Self::Published(..)
+            | Self::PublishAgain(..)
+            | Self::AdvanceMark(..)
+            | Self::ChangeLink(..)
+            | Self::Probe(_) => {}
         }
     }
 
@@ -102,6 +109,7 @@ impl Command {
             (Self::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
             (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+            (Self::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
             (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
             _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
         };
@@ -116,7 +124,7 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error)).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
-            Self::AdvanceMark(.., answer) => answer.send(Err(error)).is_err(),
+            Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => answer.send(Err(error)).is_err(),
         };
     }
 }

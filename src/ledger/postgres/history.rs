@@ -27,8 +27,8 @@ macro_rules! message {
 
 macro_rules! delivery {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at,
-         d.status, d.request, d.carries"
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
+         d.ended_at, d.status, d.request, d.carries"
     };
 }
 

@@ -149,7 +149,7 @@ async fn put_changes(link: &Link, sheet: &Sheet<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 15> = [
+    let parameters: Parameters<'_, 16> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -165,6 +165,7 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.status,
         &m.was_request,
         &m.request,
+        &m.spared,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, put, read, report, step, targets};
+use super::{Options, accept, bounded, links, put, read, report, step, targets};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -103,6 +103,13 @@ async fn perform<'a>(
             let (from, to) = (bounded(*from), bounded(*to));
             let set = link.client.execute(&link.statements.advance_mark, &[name, &from, &to]).await?;
             Done::AdvanceMark(set == 1)
+        }
+        Command::ChangeLink(change, _) => {
+            let changed = links::change(link, change).boxed().await?;
+            if changed {
+                sheet.commit.links.push(change.organ().clone());
+            }
+            Done::ChangeLink(changed)
         }
         Command::Probe(_) => Done::Nothing,
     })

@@ -47,6 +47,7 @@ CREATE TABLE delivery (
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
     ended_at      INTEGER,               -- when it ended
     status        INTEGER,               -- the last business status, by its number; null while none was reported
+    spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that failed for reasons of the link
     request       INTEGER,               -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
     carries       INTEGER NOT NULL DEFAULT 0 -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
 );
@@ -115,4 +116,23 @@ CREATE INDEX effect_carried ON effect (carrier) WHERE carrier IS NOT NULL;
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY, -- which
     value TEXT NOT NULL     -- its value
+) WITHOUT ROWID;
+
+-- Endpoints that organs have registered, to be brought their mail. At most one an organ.
+CREATE TABLE push_link (
+    organ         TEXT    PRIMARY KEY,   -- the organ id; the organ need not have sent or received anything
+    endpoint      TEXT    NOT NULL,      -- https://host:port
+    server_organ  TEXT,                  -- the organ id its certificate must name, or ...
+    server_sha256 BLOB,                  -- ... the SHA-256 of its certificate
+    deliveries_max INTEGER NOT NULL,     -- most deliveries brought at a time
+    timeout_ms    INTEGER NOT NULL,      -- how long one call may take
+    receipts      INTEGER NOT NULL,      -- 1 when receipts are brought too
+    enabled       INTEGER NOT NULL,      -- 1 when anything is
+    set_at        INTEGER NOT NULL,      -- when it was registered so
+    set_by        TEXT    NOT NULL,      -- by which organ, or `operator`
+    out_since     INTEGER,               -- since when the endpoint takes nothing; null while it does
+    failures      INTEGER NOT NULL DEFAULT 0, -- how often it was tried in vain since
+    cause         INTEGER,               -- why, see codes.rs
+    reason        TEXT,                  -- the same in words
+    retry_at      INTEGER                -- when it is tried again
 ) WITHOUT ROWID;

@@ -19,7 +19,7 @@ const MESSAGE: &str =
     m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries";
 const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status, d.request, d.carries";
+    d.ended_at, d.status, d.request, d.carries, d.spared";
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -167,6 +167,7 @@ fn delivery(db: &Connection, names: &Names, row: &Row<'_>, from: usize) -> rusql
             hold: row.get::<_, Option<Code<_>>>(from + 5)?.map(|code| code.0),
             due_at: row.get::<_, Option<Code<_>>>(from + 6)?.map(|code| code.0),
             expires_at: row.get::<_, Code<_>>(from + 7)?.0,
+            spared: row.get(from + 12)?,
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),

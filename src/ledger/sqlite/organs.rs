@@ -39,7 +39,8 @@ pub(super) fn number(db: &Connection, organ: &OrganId) -> rusqlite::Result<Optio
         .optional()
 }
 
-fn parsed(text: &str) -> rusqlite::Result<OrganId> {
+/// An organ id out of a column.
+pub(super) fn parsed(text: &str) -> rusqlite::Result<OrganId> {
     OrganId::parse(text).map_err(|why| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(why))
     })

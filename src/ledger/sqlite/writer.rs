@@ -8,10 +8,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, outbox, report, step};
+use super::{Options, accept, links, outbox, report, step};
 use crate::domain::organ_id::OrganId;
 use crate::ledger::{
-    AcceptAnswers, Acceptance, Commit, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest,
 };
 use crate::metrics::Metrics;
 
@@ -26,6 +27,7 @@ pub(super) enum Command {
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -36,7 +38,7 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -56,7 +58,9 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
+            Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => {
+                answer.send(Err(error.clone())).is_err()
+            }
         };
     }
 }
@@ -68,6 +72,7 @@ enum Done {
     Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
+    ChangeLink(bool),
     Nothing,
 }
 
@@ -192,6 +197,7 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
         Command::AdvanceMark(name, from, to, _) => {
             Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
         }
+        Command::ChangeLink(change, _) => Done::ChangeLink(links::change(tx, book, change)?),
         Command::Probe(_) => {
             probe(tx)?;
             Done::Nothing
@@ -235,6 +241,7 @@ fn answer((command, done): (Command, Done)) {
         (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+        (Command::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
         _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")
         }

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use truc::domain::delivery::DeliveryId;
+use truc::domain::link::LinkRecord;
 use truc::domain::message::{Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Error, KeyedMessage, Ledger, Link, MailboxTally,
-    MessageKey, MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story,
-    Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Error, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -167,6 +168,18 @@ impl Ledger for Gate {
 
     fn advance_mark<'a>(&'a self, name: &'a str, from: u64, to: u64) -> Answer<'a, Pending<bool>> {
         self.ledger.advance_mark(name, from, to)
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> Answer<'_, Vec<LinkRecord>> {
+        self.ledger.links(of)
+    }
+
+    fn change_link(&self, change: LinkChange) -> Answer<'_, Pending<bool>> {
+        self.ledger.change_link(change)
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.ledger.nodes()
     }
 
     fn mailboxes(&self) -> Answer<'_, Vec<MailboxTally>> {
