@@ -21,6 +21,7 @@ mod directory;
 mod exchange;
 mod follow;
 mod history;
+mod operations;
 mod receipts;
 mod server;
 mod status;

@@ -160,6 +160,9 @@ impl Gateway {
         background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
         background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
+        if let Some(retention) = assemble::retention(config, &parts) {
+            background.push(tokio::spawn(retention.run(stop.child_token())));
+        }
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;

@@ -14,6 +14,7 @@ use crate::ledger::{self, Ledger, Message, StepError, StepRequest, Stepped};
 use crate::metrics::{Metrics, SettlementOutcome};
 
 mod collector;
+mod dead;
 mod fetch;
 mod heads;
 mod hot;
@@ -25,6 +26,7 @@ mod strays;
 mod timers;
 
 pub use collector::{CollectorOptions, Handed};
+pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
@@ -189,10 +191,12 @@ fn settle_refused(error: StepError) -> Refusal {
                 .fact("state", state.as_str())
                 .hint("Track tells what was recorded")
         }
-        StepError::Refused(StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue) => {
-            Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
-                .field("lease")
-                .hint("drop this copy, or keep the delivery_id to recognise the next one; settle within the lease")
-        }
+        StepError::Refused(
+            StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue | StepRefused::NotDead(_),
+        ) => Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
+            .field("lease")
+            .hint(
+                "drop this copy, or keep the delivery_id to recognise the next one; settle within the lease",
+            ),
     }
 }

@@ -7,6 +7,7 @@ pub mod message;
 pub mod organ_id;
 pub mod receipt;
 pub mod refusal;
+pub mod retention;
 pub mod status;
 pub mod time;
 pub mod turns;

@@ -28,6 +28,12 @@
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 //! 10. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
 //!     each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
+//! 11. *A payload goes when it is asked to go, and its time has come*, by [`crate::domain::retention::fate`]: not while a delivery of
+//!     the message is open, and not while a hold keeps it. With it go the files reported of the message. A receipt of kind purged is
+//!     left; message, deliveries and receipts stay, so that a repeated submission is still known.
+//! 12. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
+//!     What a hold has kept has its time again once [`Custody::let_go`] has said so after the release.
+//! 13. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -46,10 +52,15 @@ use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
 
 mod codes;
+mod custody;
 pub mod postgres;
 mod reports;
 pub mod sqlite;
 
+pub use custody::{
+    Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
+    PurgeRequest, Purged, ReleaseRequest,
+};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
 /// The ledger's own number for a message. Rises in the order of acceptance.
@@ -88,6 +99,15 @@ pub struct Addressee {
 
 /// A message and the ledger's number for it.
 pub type KeyedMessage = (MessageKey, Arc<Message>);
+/// The file a report of business status came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusFile {
+    /// The file.
+    Kept(Bytes),
+    /// It was removed with its message's payload.
+    Purged,
+}
+
 /// A message as it stands, and its receipts in order.
 pub type Story = (MessageRecord, Vec<Receipt>);
 
@@ -261,8 +281,10 @@ pub struct MessageRecord {
     pub key: MessageKey,
     /// The message; its payload is empty here.
     pub message: Message,
-    /// How long the payload is.
+    /// How long the payload is, or was.
     pub payload_bytes: u64,
+    /// When the payload was removed; none while it is kept.
+    pub purged_at: Option<Timestamp>,
     /// Its deliveries, in the order of the addressees. In a list of what an organ received: that organ's only.
     pub deliveries: Vec<DeliveryRecord>,
 }
@@ -332,7 +354,7 @@ pub type AcceptAnswers = Vec<Result<Accepted, AcceptRefused>>;
 pub type StepAnswers = Vec<Result<Stepped, StepError>>;
 
 /// The ledger. See the module's documentation for the contract.
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Custody + 'static {
     /// Hands over acceptances. Waits while the ledger's queue is full; once this returns, their place in the order is
     /// theirs, whether the [`Pending`] is awaited or dropped.
     fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>>;
@@ -359,7 +381,7 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>>;
 
-    /// Messages with their payloads. A key that is not there is left out.
+    /// Messages with their payloads. A key that is not there is left out, and one whose payload was purged.
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>>;
 
     /// Deliveries due at `now`, the longest due first, at most `limit`.
@@ -394,12 +416,13 @@ pub trait Ledger: Send + Sync + 'static {
         recipient: &'a OrganId,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
 
-    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise.
+    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise. Gone with its message's
+    /// payload: [`StatusFile::Purged`].
     fn status_file<'a>(
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>>;
 
     /// What an organ sent, the newest first, with keys below `before`.
     fn sent<'a>(

@@ -20,4 +20,5 @@ pub mod metrics;
 pub mod ops;
 pub mod proto;
 pub mod redirect;
+pub mod retention;
 pub mod submission;

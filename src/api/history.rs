@@ -59,7 +59,7 @@ impl Api {
             }
         }
         Some(v1::TrackResponse {
-            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+            envelope: Some(convert::kept_envelope(&record)),
             deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
             receipts: receipts.iter().map(convert::receipt).collect(),
         })
@@ -79,7 +79,7 @@ impl Api {
         let last = found.last().filter(|_| found.len() == limit);
         let next_page_token = last.map(|last| cursor::write(Log::Sent, organ.as_str(), last.key.0));
         let message = |record: &MessageRecord| v1::SentMessage {
-            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+            envelope: Some(convert::kept_envelope(record)),
             deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
         };
         Ok(v1::ListSentResponse {
@@ -104,7 +104,7 @@ impl Api {
         let message = |record: &MessageRecord| {
             let delivery = record.deliveries.first();
             v1::ReceivedMessage {
-                envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+                envelope: Some(convert::kept_envelope(record)),
                 delivery: delivery.map(convert::delivery_status),
                 end_time: delivery.and_then(|d| d.ended_at).map(convert::timestamp),
             }

@@ -89,6 +89,7 @@ pub fn envelope(envelope: &v1::Envelope) -> Value {
         "header": envelope.header.as_ref().map(header),
         "accept_time": times::exact(envelope.accept_time.as_ref()),
         "expire_time": times::exact(envelope.expire_time.as_ref()),
+        "purge_time": times::exact(envelope.purge_time.as_ref()),
     })
 }
 

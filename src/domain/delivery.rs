@@ -76,7 +76,7 @@ pub enum State {
     Rejected,
     /// End: not taken by its deadline.
     Expired,
-    /// End: recalled before it was fetched.
+    /// End: recalled before it was fetched, or dead and given up by an operator.
     Cancelled,
     /// Cannot go on by itself; an operator decides, or the deadline.
     Dead,
@@ -219,12 +219,22 @@ pub enum Event {
         /// What is known, in words.
         reason: String,
     },
+    /// An operator sends it on its way again, for as many attempts as a new one gets.
+    Replay {
+        /// Why, in the operator's words; may be empty.
+        reason: String,
+    },
+    /// An operator gives it up.
+    Discard {
+        /// Why, in the operator's words.
+        reason: String,
+    },
 }
 
 /// How retries go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// After this many attempts a delivery is dead.
+    /// After this many attempts a delivery is dead; when an operator replays it, after as many again.
     pub attempts_max: u32,
     /// The first backoff.
     pub retry_delay_min: Duration,
@@ -237,10 +247,15 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// Which of its round of attempts an attempt is: 1 to `attempts_max`, and 1 again after a replay.
+    fn turn(&self, attempt: u32) -> u32 {
+        attempt.saturating_sub(1) % self.attempts_max.max(1) + 1
+    }
+
     /// The backoff after an attempt: doubling from the least to the most, of which the jitter's part is scaled by
     /// `chance` (0 to 1).
     pub fn backoff(&self, attempt: u32, chance: f64) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(31);
+        let doublings = (self.turn(attempt) - 1).min(31);
         let full = self.retry_delay_min.saturating_mul(1 << doublings).min(self.retry_delay_max);
         full.mul_f64(1.0 - self.retry_jitter.clamp(0.0, 1.0) * chance.clamp(0.0, 1.0))
     }
@@ -289,6 +304,9 @@ pub enum StepRefused {
     /// Its due time has not come.
     #[error("the delivery is not due")]
     NotDue,
+    /// It can go on by itself: only a dead one is replayed or discarded.
+    #[error("the delivery is {}, not dead", .0.as_str())]
+    NotDead(State),
 }
 
 /// Decides what an event does to a delivery. `chance` (0 to 1) places a retry within its jitter.
@@ -306,7 +324,7 @@ pub fn step(
             if now.state != State::InFlight || now.attempt != lease.0 {
                 return Err(StepRefused::LeaseLost);
             }
-            let delay = match now.attempt <= policy.prompt_attempts {
+            let delay = match policy.turn(now.attempt) <= policy.prompt_attempts {
                 true => Duration::ZERO,
                 false => policy.backoff(now.attempt, chance),
             };
@@ -331,6 +349,28 @@ pub fn step(
                 Some(Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Dead) }),
             ))
         }
+        Event::Replay { reason } => {
+            parked(now, at)?;
+            let next = Progress { state: State::Queued, ..*now };
+            let entry = Entry { reason: reason.clone(), ..Entry::of(ReceiptKind::Replayed) };
+            Ok(Step::Moved(next, Some(entry)))
+        }
+        Event::Discard { reason } => {
+            parked(now, at)?;
+            let cause = Some(Cause::Discarded);
+            let entry = Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Cancelled) };
+            Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
+        }
+    }
+}
+
+/// Whether an operator can decide about a delivery: it is dead, and its deadline has not passed.
+fn parked(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
+    match now.state {
+        State::Dead if at < now.expires_at => Ok(()),
+        // It expires instead.
+        State::Dead => Err(StepRefused::NotReady),
+        other => Err(StepRefused::NotDead(other)),
     }
 }
 
@@ -438,7 +478,7 @@ fn again(
     delay: Duration,
     policy: &Policy,
 ) -> Step {
-    if now.attempt >= policy.attempts_max {
+    if policy.turn(now.attempt) >= policy.attempts_max {
         let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
         let cause = Some(Cause::AttemptsExhausted);
         return Step::Moved(next, Some(Entry { cause, reason, ..Entry::of(ReceiptKind::Dead) }));

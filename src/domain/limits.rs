@@ -83,6 +83,17 @@ pub const ORGANS_PAGE_MAX: u32 = 1_000;
 /// Organs in a page of the directory that names no size.
 pub const ORGANS_PAGE_DEFAULT: u32 = 100;
 
+/// Most dead letters in one page, and most that are named in one call.
+pub const DEAD_LETTERS_MAX: u32 = 1_000;
+/// Dead letters in a page that names no size.
+pub const DEAD_LETTERS_DEFAULT: u32 = 100;
+/// Most dead letters one call decides about by a filter.
+pub const DEAD_LETTERS_DECIDED_MAX: u32 = 10_000;
+/// Most holds in one page.
+pub const HOLDS_PAGE_MAX: u32 = 1_000;
+/// Holds in a page that names no size.
+pub const HOLDS_PAGE_DEFAULT: u32 = 100;
+
 /// Largest payload an operator can allow, bytes: four times the 50 MB of a real hub.
 pub const PAYLOAD_BYTES_CEILING: usize = 200 * 1024 * 1024;
 /// What a gRPC message may hold beside its payload, bytes.

@@ -29,11 +29,19 @@ pub enum ReceiptKind {
     Dead,
     /// A business status was reported of the delivery.
     Status,
+    /// The payload was removed, a set time after the message's last delivery ended.
+    Purged,
+    /// An operator holds the message: its payload is not removed.
+    Held,
+    /// An operator ended a hold.
+    Released,
+    /// An operator sent a dead delivery on its way again.
+    Replayed,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -44,6 +52,10 @@ impl ReceiptKind {
         Self::Cancelled,
         Self::Dead,
         Self::Status,
+        Self::Purged,
+        Self::Held,
+        Self::Released,
+        Self::Replayed,
     ];
 
     /// The name used in metrics and logs.
@@ -59,11 +71,15 @@ impl ReceiptKind {
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
             Self::Status => "status",
+            Self::Purged => "purged",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Replayed => "replayed",
         }
     }
 }
 
-/// Why a delivery was deferred or is dead.
+/// Why a delivery was deferred, is dead or was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The recipient asked for a later attempt.
@@ -80,6 +96,22 @@ pub enum Cause {
     QueueRefused,
     /// The recipient has closed and it is not known who took over.
     RecipientClosed,
+    /// It was dead, and an operator gave it up.
+    Discarded,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::RecipientDeferred,
+        Self::LeaseExpired,
+        Self::Disconnected,
+        Self::GatewayRestarted,
+        Self::AttemptsExhausted,
+        Self::QueueRefused,
+        Self::RecipientClosed,
+        Self::Discarded,
+    ];
 }
 
 /// Who stands behind a receipt.
@@ -89,6 +121,18 @@ pub enum Asserter {
     Gateway,
     /// The organ whose certificate spoke.
     Organ(OrganId),
+    /// The operator of the gateway of this name.
+    Operator(String),
+}
+
+impl Asserter {
+    /// The operator's name, where it is one.
+    pub fn operator(&self) -> Option<&str> {
+        match self {
+            Self::Operator(name) => Some(name),
+            Self::Gateway | Self::Organ(_) => None,
+        }
+    }
 }
 
 /// One entry of a message's evidence. Never changed once appended.
@@ -112,9 +156,9 @@ pub struct Receipt {
     pub time: Timestamp,
     /// Who asserts it.
     pub asserted_by: Asserter,
-    /// The delivery it is about; none for an acceptance.
+    /// The delivery it is about; none where it is about the whole message.
     pub delivery: Option<ReceiptDelivery>,
-    /// Why, for deferred and dead.
+    /// Why, for deferred and dead, and where an operator cancelled it.
     pub cause: Option<Cause>,
     /// Words for people: the recipient's reason, the legal basis of a redirection, why a status came about.
     pub reason: String,

@@ -105,6 +105,10 @@ reasons! {
     StatusOfOtherParty = "STATUS_OF_OTHER_PARTY", Denied, Caller;
     DeliveryNotHandedOver = "DELIVERY_NOT_HANDED_OVER", Precondition, Caller;
     NoOpenRequest = "NO_OPEN_REQUEST", Precondition, Caller;
+    OperatorsOnly = "OPERATORS_ONLY", Denied, Caller;
+    PayloadPurged = "PAYLOAD_PURGED", Precondition, Caller;
+    NotDeadLetter = "NOT_DEAD_LETTER", Precondition, Caller;
+    HoldNotFound = "HOLD_NOT_FOUND", NotFound, Caller;
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;

@@ -40,11 +40,11 @@ codes! {
     Hold { Stream = 0, Fetch = 1, Queue = 2, }
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
-        Cancelled = 8, Dead = 9, Status = 10,
+        Cancelled = 8, Dead = 9, Status = 10, Purged = 14, Held = 15, Released = 16, Replayed = 17,
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
-        QueueRefused = 6, RecipientClosed = 7,
+        QueueRefused = 6, RecipientClosed = 7, Discarded = 20,
     }
     StatusCode {
         Arrived = 1, Refused = 2, Accepted = 3, Assigned = 4, InProcess = 5, Done = 6, RecallAsked = 13,

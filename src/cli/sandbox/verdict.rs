@@ -19,7 +19,11 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
             | ReceiptKind::Offered
             | ReceiptKind::Deferred
             | ReceiptKind::Dead
-            | ReceiptKind::Status => false,
+            | ReceiptKind::Status
+            | ReceiptKind::Purged
+            | ReceiptKind::Held
+            | ReceiptKind::Released
+            | ReceiptKind::Replayed => false,
         })
     })
 }

@@ -12,7 +12,7 @@ use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::Receipt;
+use crate::domain::receipt::{Asserter, Receipt};
 use crate::domain::status::StatusCode;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Accepted, BecameReady, Commit, MessageKey, Ready};
@@ -58,7 +58,7 @@ pub(super) struct Row {
     pub status: Option<StatusCode>,
     /// As the table has it.
     pub was_status: Option<StatusCode>,
-    /// Whether a report of it was recorded now.
+    /// Whether a report of it, or a receipt of its whole message, was recorded now.
     pub is_reported: bool,
 }
 
@@ -94,6 +94,15 @@ impl Sheet<'_> {
     /// The number of an organ that was entered before the transaction began.
     pub fn number(&self, organ: &OrganId) -> Result<OrganRef, Fault> {
         self.names.number(organ).ok_or(Fault::Unfamiliar)
+    }
+
+    /// Who asserts a receipt, as its column holds it.
+    pub fn asserter(&self, by: &Asserter) -> Result<Option<OrganRef>, Fault> {
+        match by {
+            Asserter::Gateway => Ok(None),
+            Asserter::Organ(organ) => self.number(organ).map(Some),
+            Asserter::Operator(name) => self.names.operator(name).map(Some).ok_or(Fault::Unfamiliar),
+        }
     }
 
     /// The account of an organ that must be locked.

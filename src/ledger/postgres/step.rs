@@ -5,7 +5,6 @@ use super::fault::Fault;
 use super::redirect;
 use super::sheet::Sheet;
 use crate::domain::delivery::{self, Entry, Event, Hold, Progress, State, Step};
-use crate::domain::receipt::Asserter;
 use crate::ledger::codes::bounded;
 use crate::ledger::{BecameReady, Ready, StepError, StepRequest, Stepped};
 
@@ -56,10 +55,7 @@ fn moved(
     if let Some(entry) = entry {
         *last = (message_sequence, time);
         let sender_sequence = sheet.next_receipt(sender)?;
-        let asserted_by = match &request.by {
-            Asserter::Gateway => None,
-            Asserter::Organ(organ) => Some(sheet.number(organ)?),
-        };
+        let asserted_by = sheet.asserter(&request.by)?;
         sheet.new_receipts.push(NewReceipt {
             sender,
             sender_sequence,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::codes::{Code, bounded};
-use super::organs::OrganRef;
+use super::organs::{self, OrganRef};
 use super::outbox;
 use super::receipts::{self, NewReceipt};
 use super::redirect;
@@ -53,6 +53,7 @@ pub(super) fn step(
                 let asserted_by = match &request.by {
                     Asserter::Gateway => None,
                     Asserter::Organ(organ) => Some(book.accounts.number(db, organ)?),
+                    Asserter::Operator(name) => Some(organs::operator(db, name)?),
                 };
                 let receipt = NewReceipt {
                     sender: row.sender,

@@ -8,8 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, outbox, report, step};
+use super::{Options, accept, custody, outbox, report, step};
 use crate::domain::organ_id::OrganId;
+use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
     AcceptAnswers, Acceptance, Commit, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
 };
@@ -26,6 +27,7 @@ pub(super) enum Command {
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    Custody(Work),
     Probe(Answer<()>),
 }
 
@@ -36,6 +38,7 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
+            Self::Custody(work) => work.operations(),
             Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
         }
     }
@@ -57,6 +60,7 @@ impl Command {
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Custody(work) => return work.fail(error.clone()),
         };
     }
 }
@@ -68,6 +72,7 @@ enum Done {
     Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
+    Custody(Worked),
     Nothing,
 }
 
@@ -192,6 +197,7 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
         Command::AdvanceMark(name, from, to, _) => {
             Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
         }
+        Command::Custody(work) => Done::Custody(custody::work(tx, book, work)?),
         Command::Probe(_) => {
             probe(tx)?;
             Done::Nothing
@@ -235,6 +241,7 @@ fn answer((command, done): (Command, Done)) {
         (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+        (Command::Custody(work), Done::Custody(worked)) => return work.answer(worked),
         _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")
         }
