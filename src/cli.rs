@@ -12,10 +12,12 @@ mod check_config;
 mod collect;
 mod connection;
 mod control;
+mod dead;
 mod directory;
 mod drain;
 mod exit;
 mod files;
+mod hold;
 mod json;
 mod organs;
 mod out;
@@ -59,6 +61,8 @@ enum Command {
     Track(track::Track),
     Receipts(receipts::Receipts),
     Directory(directory::Directory),
+    Dead(dead::Dead),
+    Hold(hold::Hold),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -86,6 +90,8 @@ pub fn run() -> ExitCode {
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Directory(directory) => directory.run(lang),
+        Command::Dead(dead) => dead.run(lang),
+        Command::Hold(hold) => hold.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),
