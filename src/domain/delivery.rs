@@ -252,10 +252,10 @@ impl Policy {
         attempt.saturating_sub(1) % self.attempts_max.max(1) + 1
     }
 
-    /// The backoff after an attempt: doubling from the least to the most, of which the jitter's part is scaled by
+    /// The backoff after an attempt of a round: doubling from the least to the most, of which the jitter's part is scaled by
     /// `chance` (0 to 1).
     pub fn backoff(&self, attempt: u32, chance: f64) -> Duration {
-        let doublings = (self.turn(attempt) - 1).min(31);
+        let doublings = attempt.saturating_sub(1).min(31);
         let full = self.retry_delay_min.saturating_mul(1 << doublings).min(self.retry_delay_max);
         full.mul_f64(1.0 - self.retry_jitter.clamp(0.0, 1.0) * chance.clamp(0.0, 1.0))
     }
@@ -326,7 +326,7 @@ pub fn step(
             }
             let delay = match policy.turn(now.attempt) <= policy.prompt_attempts {
                 true => Duration::ZERO,
-                false => policy.backoff(now.attempt, chance),
+                false => policy.backoff(policy.turn(now.attempt), chance),
             };
             Ok(again(now, *cause, String::new(), at, delay, policy))
         }
@@ -429,7 +429,7 @@ fn settle(
         Outcome::Deferred { .. } if now.state != State::InFlight => return Ok(Step::Unchanged),
         Outcome::Deferred { reason, retry_at } => {
             let wish = retry_at.map_or(Duration::ZERO, |t| t.since(at)).min(Duration::from_secs(DEFER_S_MAX));
-            let delay = policy.backoff(now.attempt, chance).max(wish);
+            let delay = policy.backoff(policy.turn(now.attempt), chance).max(wish);
             return Ok(again(now, Cause::RecipientDeferred, reason.clone(), at, delay, policy));
         }
     };
@@ -459,7 +459,7 @@ fn due(now: &Progress, at: Timestamp, policy: &Policy, chance: f64) -> Result<St
     }
     Ok(match now.state {
         State::InFlight => {
-            let delay = policy.backoff(now.attempt, chance);
+            let delay = policy.backoff(policy.turn(now.attempt), chance);
             again(now, Cause::LeaseExpired, String::new(), at, delay, policy)
         }
         State::Waiting => {

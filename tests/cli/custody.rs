@@ -1,5 +1,8 @@
 //! Dead letters and holds, by an operator's commands.
 
+use truc::client::{Agency, Profile};
+use truc::proto::v1;
+
 use crate::support::{Gateway, end};
 
 #[tokio::test]
@@ -8,10 +11,17 @@ async fn a_dead_letter_is_found_sent_again_and_given_up() {
     std::fs::write(gateway.path("a.txt"), "xin chào").unwrap();
     for id in ["m-1", "m-2"] {
         gateway.run(&format!("send a.txt --profile G22 --to H49 --subject S --id {id}")).await.ended(0);
-        let put_off = "collect --profile H49 --max 1 --json --defer busy";
-        gateway.run(put_off).await.ended(0);
+        // Handed to a program that vanishes with it.
+        let agency = Agency::connect(&Profile::load(&gateway.path("H49")).unwrap()).await.unwrap();
+        let mut collector = agency.collect(v1::CollectOpen::default()).await.unwrap();
+        collector.next().await.unwrap();
     }
-    let listed = gateway.run("dead list --profile lan --json").await.ended(0).objects();
+    let listed = loop {
+        let listed = gateway.run("dead list --profile lan --json").await.ended(0).objects();
+        if listed.len() == 2 {
+            break listed;
+        }
+    };
     let of = |at: usize| listed[at]["delivery"]["delivery_id"].as_str().unwrap();
     assert_eq!((listed.len(), &listed[0]["cause"]), (2, &"attempts_exhausted".into()));
     let only = gateway.run("dead list --profile lan --json --organ H05").await.ended(0);
@@ -22,7 +32,7 @@ async fn a_dead_letter_is_found_sent_again_and_given_up() {
     let shown = gateway.run(&format!("dead show {} --profile lan", of(0))).await.ended(0).out;
     assert!(shown.contains("m-1") && shown.contains("dead"), "{shown}");
     let shown = gateway.run(&format!("dead show {} --profile lan --json", of(0))).await.ended(0).object();
-    assert_eq!((&shown["message_id"], shown["receipts"].as_array().unwrap().len()), (&"m-1".into(), 4));
+    assert_eq!((&shown["message_id"], shown["receipts"].as_array().unwrap().len()), (&"m-1".into(), 3));
 
     gateway.run("dead replay --profile lan").await.ended(64);
     gateway.run("dead replay --all --organ H49 --profile lan").await.ended(64);

@@ -16,11 +16,11 @@ use crate::proto::v1;
 /// Those named, or with --organ, --cause or --all as many as there are. Each gets as many attempts as a new one, until its deadline.
 #[derive(Debug, Args)]
 pub struct Replay {
-    #[command(flatten)]
-    chosen: Chosen,
     /// Why, for the sender
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 /// Give dead letters up / Hủy bỏ
@@ -28,11 +28,11 @@ pub struct Replay {
 /// Those named, or with --organ, --cause or --all as many as there are. Each ends as cancelled, and the sender is told the reason.
 #[derive(Debug, Args)]
 pub struct Discard {
-    #[command(flatten)]
-    chosen: Chosen,
     /// Why, for the sender
     #[arg(long, value_name = "TEXT")]
     reason: String,
+    #[command(flatten)]
+    chosen: Chosen,
 }
 
 /// Which, and how.
