@@ -12,6 +12,7 @@ use crate::directory::{Ambiguity, Directory, Versions, vietnam_day};
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::proto::convert;
+use crate::push::Targets;
 use crate::submission::Desk;
 
 mod caller;
@@ -21,6 +22,7 @@ mod directory;
 mod exchange;
 mod follow;
 mod history;
+mod links;
 mod operations;
 mod receipts;
 mod server;
@@ -44,6 +46,8 @@ pub struct Api {
     pub versions: Arc<Versions>,
     /// What the handlers are limited to.
     pub limits: Limits,
+    /// Which addresses endpoints may have.
+    pub targets: Arc<Targets>,
     /// Open streams per organ.
     pub streams: Arc<Streams>,
     /// Tasks that outlive their call by a little: they end before the ledger is closed.
@@ -74,6 +78,7 @@ impl Api {
         dispatch: Arc<Dispatch>,
         (directory, versions): (Arc<ArcSwap<Directory>>, Arc<Versions>),
         limits: Limits,
+        targets: Arc<Targets>,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
@@ -83,6 +88,7 @@ impl Api {
             directory,
             versions,
             limits,
+            targets,
             streams: Arc::new(Streams::new(limits.streams_per_organ_max)),
             tasks,
             stop,

@@ -28,6 +28,7 @@ use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
+use crate::push::Pushes;
 use crate::redirect::Redirects;
 use crate::submission::Desk;
 
@@ -111,6 +112,7 @@ struct Parts {
     dispatch: Arc<Dispatch>,
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
+    pushes: Arc<Pushes>,
     bridge: Option<Bridge>,
 }
 
@@ -126,6 +128,8 @@ impl Gateway {
         let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
         let redirects = Redirects::new(Arc::clone(&dispatch), Arc::clone(&directory), ambiguity(config));
+        let tasks = TaskTracker::new();
+        let pushes = assemble::pushes(config, &dispatch, &directory, &tls, &tasks);
         let mut parts = Parts {
             tls,
             versions: Arc::new(Versions::new(directory.load_full())),
@@ -134,11 +138,11 @@ impl Gateway {
             dispatch: Arc::clone(&dispatch),
             rabbit,
             redirects: Arc::new(redirects),
+            pushes: Arc::new(pushes),
             bridge: None,
         };
         let stop = CancellationToken::new();
         let drain = stop.child_token();
-        let tasks = TaskTracker::new();
         let timers = Timers::new(Arc::clone(&dispatch));
         let mut background = vec![assemble::route(&dispatch, commits, &timers)];
         let recovered = timers.recover().await?;
@@ -163,6 +167,7 @@ impl Gateway {
         if let Some(retention) = assemble::retention(config, &parts) {
             background.push(tokio::spawn(retention.run(stop.child_token())));
         }
+        background.push(tokio::spawn(Arc::clone(&parts.pushes).run(drain.child_token())));
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;

@@ -19,6 +19,7 @@ mod exit;
 mod files;
 mod hold;
 mod json;
+mod link;
 mod organs;
 mod out;
 mod pki;
@@ -60,6 +61,7 @@ enum Command {
     Status(status::Status),
     Track(track::Track),
     Receipts(receipts::Receipts),
+    Link(link::Link),
     Directory(directory::Directory),
     Dead(dead::Dead),
     Hold(hold::Hold),
@@ -89,6 +91,7 @@ pub fn run() -> ExitCode {
         Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
+        Command::Link(link) => link.run(lang),
         Command::Directory(directory) => directory.run(lang),
         Command::Dead(dead) => dead.run(lang),
         Command::Hold(hold) => hold.run(lang),

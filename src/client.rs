@@ -11,6 +11,7 @@ use crate::identity;
 use crate::identity::client::{self as channel, ClientTls};
 use crate::proto::v1::directory_service_client::DirectoryServiceClient;
 use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
+use crate::proto::v1::link_service_client::LinkServiceClient;
 use crate::proto::v1::operations_service_client::OperationsServiceClient;
 use crate::proto::v1::{self, collect_request};
 
@@ -65,6 +66,7 @@ pub struct Agency {
     exchange: DocumentExchangeServiceClient<Channel>,
     directory: DirectoryServiceClient<Channel>,
     operations: OperationsServiceClient<Channel>,
+    links: LinkServiceClient<Channel>,
     patience: Patience,
 }
 
@@ -78,7 +80,9 @@ impl Agency {
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             operations: OperationsServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            directory: DirectoryServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            directory: DirectoryServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            links: LinkServiceClient::new(channel),
             patience: Patience::default(),
         })
     }
@@ -175,6 +179,30 @@ impl Agency {
     pub async fn watch_directory(&self, request: v1::WatchRequest) -> Result<DirectoryChanges, CallError> {
         let watch = async || self.directory.clone().watch(request.clone()).await;
         Ok(DirectoryChanges(self.patience.call(watch).await?))
+    }
+
+    /// Registers a push link. Tried again, which is safe.
+    pub async fn set_push_link(&self, request: v1::SetPushLinkRequest) -> Result<v1::PushLink, CallError> {
+        let set = async || self.links.clone().set_push_link(timed(request.clone(), CALL_TIMEOUT)).await;
+        let link = self.patience.call(set).await?.link;
+        link.ok_or_else(|| CallError::unexpected("an answer without a link"))
+    }
+
+    /// The push link of an organ.
+    pub async fn push_link(&self, organ: &str) -> Result<v1::PushLink, CallError> {
+        let get = async || {
+            let request = v1::GetPushLinkRequest { organ: organ.to_owned() };
+            self.links.clone().get_push_link(timed(request, CALL_TIMEOUT)).await
+        };
+        let link = self.patience.call(get).await?.link;
+        link.ok_or_else(|| CallError::unexpected("an answer without a link"))
+    }
+
+    /// Deletes a push link. Not tried again: of an answer that was lost the next one would say that there is none.
+    pub async fn delete_push_link(&self, organ: &str) -> Result<(), CallError> {
+        let request = v1::DeletePushLinkRequest { organ: organ.to_owned() };
+        let deleted = self.links.clone().delete_push_link(timed(request, CALL_TIMEOUT)).await;
+        deleted.map(drop).map_err(CallError::from)
     }
 
     /// How calls that may be repeated are repeated.

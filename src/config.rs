@@ -15,6 +15,7 @@ pub mod limits;
 pub mod log;
 pub mod ops;
 pub mod postgres;
+pub mod push;
 pub mod rabbitmq;
 pub mod retention;
 pub mod tls;
@@ -61,6 +62,8 @@ pub struct Config {
     pub limits: limits::Limits,
     /// Agencies attached by AMQP.
     pub bridge: bridge::Bridge,
+    /// Endpoints of agencies that are brought their mail.
+    pub push: push::Push,
     /// Where the organs are read from.
     pub directory: directory::Directory,
     /// Metrics and probes.
@@ -110,6 +113,7 @@ impl Config {
         self.retention.check()?;
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
+        self.push.check()?;
         self.directory.check()?;
         self.ops.check(self.gateway.listen)?;
         self.log.check()

@@ -18,6 +18,7 @@ mod dead;
 mod fetch;
 mod heads;
 mod hot;
+mod links;
 mod reports;
 mod router;
 mod served;
@@ -29,6 +30,7 @@ pub use collector::{CollectorOptions, Handed};
 pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
+pub use links::Links;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
@@ -53,6 +55,8 @@ pub struct Dispatch {
     pub heads: Heads,
     /// Closed organs, and the mail that was seen for them.
     pub strays: Strays,
+    /// Push links.
+    pub links: Links,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -3,8 +3,10 @@
 
 pub mod delivery;
 pub mod limits;
+pub mod link;
 pub mod message;
 pub mod organ_id;
+pub mod push;
 pub mod receipt;
 pub mod refusal;
 pub mod retention;

@@ -34,6 +34,8 @@
 //! 12. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
 //!     What a hold has kept has its time again once [`Custody::let_go`] has said so after the release.
 //! 13. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
+//! 14. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
+//!     meanwhile, or deleted, is not kept.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -42,9 +44,10 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
@@ -53,6 +56,7 @@ use crate::domain::time::Timestamp;
 
 mod codes;
 mod custody;
+mod links;
 pub mod postgres;
 mod reports;
 pub mod sqlite;
@@ -61,6 +65,7 @@ pub use custody::{
     Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
     PurgeRequest, Purged, ReleaseRequest,
 };
+pub use links::{LinkChange, Nodes};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
 /// The ledger's own number for a message. Rises in the order of acceptance.
@@ -249,6 +254,8 @@ pub struct Commit {
     pub receipt_heads: Vec<(OrganId, u64)>,
     /// The earliest due time this commit set, when there is one.
     pub due: Option<Timestamp>,
+    /// Organs whose push links have changed.
+    pub links: Vec<OrganId>,
     /// Something may have happened that no commit told of: another node is gone, or could not be heard. Whoever waits
     /// looks again.
     pub missed: bool,
@@ -477,6 +484,15 @@ pub trait Ledger: Custody + 'static {
         from: u64,
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>>;
+
+    /// Push links of these organs, or all, by organ.
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>>;
+
+    /// Changes a push link; gives whether there was one to change.
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>>;
+
+    /// Who works on the ledger, this node among them, as it changes.
+    fn nodes(&self) -> watch::Receiver<Nodes>;
 
     /// How much of each mailbox is open; those of which nothing is are left out.
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>>;

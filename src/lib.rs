@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod metrics;
 pub mod ops;
 pub mod proto;
+pub mod push;
 pub mod redirect;
 pub mod retention;
 pub mod submission;

@@ -9,7 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
 pub use self::labels::{
-    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, SubmitResult, Version,
+    HandshakeResult, LinkState, OpenState, ParkCause, PushOutcome, SettlementOutcome, StallReason,
+    SubmitResult, Version,
 };
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
@@ -140,6 +141,14 @@ table! {
     bridge_answers_lost: Counter = "truc_bridge_answers_lost_total", "count", NONE;
     /// Messages parked, by the cause.
     bridge_parked: Family<Counter, ParkCause> = "truc_bridge_parked_total", "count", NONE;
+    /// Push links this node sees to, by how they do.
+    push_links: Family<Gauge, LinkState> = "truc_push_links", "count", NONE;
+    /// Deliveries brought to endpoints, each attempt counted, by what came of it.
+    pushes: Family<Counter, PushOutcome> = "truc_pushes_total", "count", NONE;
+    /// Time from the call of an endpoint with a delivery to its answer, or to when it was given up.
+    push_seconds: Histogram = "truc_push_seconds", "seconds", SECONDS;
+    /// Receipts that endpoints have taken.
+    push_receipts: Counter = "truc_push_receipts_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.

@@ -169,7 +169,7 @@ fn violation(what: &str) -> Refusal {
         .hint("open first and once, then settle")
 }
 
-fn counted(asked: u32, default: u32, max: u32, path: &str) -> Result<usize, Refusal> {
+pub(super) fn counted(asked: u32, default: u32, max: u32, path: &str) -> Result<usize, Refusal> {
     match asked {
         0 => Ok(default as usize),
         1.. if asked <= max => Ok(asked as usize),
@@ -183,7 +183,7 @@ fn lease(asked: Option<&prost_types::Duration>, path: &str) -> Result<Duration, 
     bounded(asked, Duration::from_secs(LEASE_S_DEFAULT), LEASE_S_MIN..=LEASE_S_MAX, path)
 }
 
-fn bounded(
+pub(super) fn bounded(
     asked: Option<&prost_types::Duration>,
     default: Duration,
     seconds: std::ops::RangeInclusive<u64>,

@@ -3,14 +3,14 @@
 use super::Api;
 use super::caller::{Caller, Speaker};
 use super::cursor::{self, Log};
-use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::{DeliveryId, State};
 use crate::domain::limits::{LIST_PAGE_DEFAULT, LIST_PAGE_MAX};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::{fields, ledger_failed};
-use crate::ledger::{MessageKey, MessageRecord};
+use crate::ledger::{DeliveryRecord, MessageKey, MessageRecord};
 use crate::proto::{convert, v1};
 
 impl Api {
@@ -60,9 +60,19 @@ impl Api {
         }
         Some(v1::TrackResponse {
             envelope: Some(convert::kept_envelope(&record)),
-            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+            deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
             receipts: receipts.iter().map(convert::receipt).collect(),
         })
+    }
+
+    /// Where a delivery stands, and what is in the way of one that has not ended.
+    fn delivery_status(&self, record: &DeliveryRecord) -> v1::DeliveryStatus {
+        let waits = matches!(record.progress.state, State::Queued | State::Waiting);
+        let outage = waits.then(|| self.dispatch.links.outage(&record.recipient)).flatten();
+        v1::DeliveryStatus {
+            push_outage: outage.as_ref().map(convert::outage),
+            ..convert::delivery_status(record)
+        }
     }
 
     /// What an organ sent.
@@ -80,7 +90,7 @@ impl Api {
         let next_page_token = last.map(|last| cursor::write(Log::Sent, organ.as_str(), last.key.0));
         let message = |record: &MessageRecord| v1::SentMessage {
             envelope: Some(convert::kept_envelope(record)),
-            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+            deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
         };
         Ok(v1::ListSentResponse {
             messages: found.iter().map(message).collect(),
@@ -105,7 +115,7 @@ impl Api {
             let delivery = record.deliveries.first();
             v1::ReceivedMessage {
                 envelope: Some(convert::kept_envelope(record)),
-                delivery: delivery.map(convert::delivery_status),
+                delivery: delivery.map(|delivery| self.delivery_status(delivery)),
                 end_time: delivery.and_then(|d| d.ended_at).map(convert::timestamp),
             }
         };

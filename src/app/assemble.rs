@@ -13,17 +13,19 @@ use crate::api::{self, Api, ServerOptions};
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbit::RabbitBroker;
-use crate::config::Config;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Strays, Timers};
+use crate::config::{self, Config};
+use crate::delivery::{Dispatch, Heads, HotMessages, Links, Router, Served, Strays, Timers};
 use crate::directory::{Ambiguity, Directory};
+use crate::domain::push::Policy;
 use crate::domain::time::Clock;
 use crate::identity::accept::AcceptLimits;
-use crate::identity::tls::TlsFiles;
+use crate::identity::tls::{ServerTls, TlsFiles};
 use crate::intake::{Intake, Rules};
 use crate::ledger::{Commits, Ledger};
 use crate::metrics::Metrics;
+use crate::push::{self, Network, Pushes, Targets};
 use crate::retention::Retention;
 use crate::submission::Desk;
 
@@ -50,8 +52,9 @@ pub(super) fn dispatch(
             Arc::new(EmbeddedBroker::with_urgent_run_max(Arc::clone(&ledger), run_max))
         }
     };
-    let (served, heads, strays) = (Served::default(), Heads::default(), Strays::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, strays, clock, metrics }, rabbit))
+    let (served, heads) = (Served::default(), Heads::default());
+    let (strays, links) = (Strays::default(), Links::default());
+    Ok((Dispatch { broker, ledger, hot, served, heads, strays, links, clock, metrics }, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -70,6 +73,31 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
     Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
 }
 
+pub(super) fn pushes(
+    config: &Config,
+    dispatch: &Arc<Dispatch>,
+    directory: &Arc<ArcSwap<Directory>>,
+    tls: &Arc<ServerTls>,
+    tasks: &TaskTracker,
+) -> Pushes {
+    let networks = |networks: &[config::push::Network]| {
+        networks.iter().map(|network| Network(network.address, network.prefix)).collect()
+    };
+    let push = &config.push;
+    let options = push::Options {
+        policy: Policy {
+            retry_delay_min: push.retry_delay_min,
+            retry_delay_max: push.retry_delay_max,
+            retry_jitter: push.retry_jitter,
+            faults_max: push.faults_max,
+            wish_max: push.retry_wish_max,
+        },
+        window_bytes: push.window_bytes as u64,
+        targets: Arc::new(Targets { allow: networks(&push.allow), deny: networks(&push.deny) }),
+    };
+    Pushes::new(Arc::clone(dispatch), Arc::clone(directory), Arc::clone(tls), options, tasks.clone())
+}
+
 pub(super) fn api(
     config: &Config,
     parts: &Parts,
@@ -86,7 +114,8 @@ pub(super) fn api(
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
     let directory = (directory, Arc::clone(&parts.versions));
-    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
+    let targets = Arc::clone(parts.pushes.targets());
+    Arc::new(Api::new(desk, dispatch, directory, limits, targets, tasks.clone(), drain.clone()))
 }
 
 /// What removes payloads; none where they are kept for good.

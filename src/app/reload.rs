@@ -44,6 +44,7 @@ impl Parts {
         if let Some(bridge) = &self.bridge {
             bridge.directory_changed();
         }
+        self.pushes.directory_changed();
         tracing::info!(organs = self.directory.load().len(), "the directory is reloaded");
         Ok(())
     }

@@ -125,6 +125,46 @@ pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
         "attempts": status.attempts,
         "due_time": times::exact(status.due_time.as_ref()),
         "status": self::status(status.status()),
+        "push_outage": status.push_outage.as_ref().map(push_outage),
+    })
+}
+
+/// A push link.
+pub fn push_link(link: &v1::PushLink) -> Value {
+    let (server_organ, server_sha256) = match &link.server {
+        Some(v1::push_link::Server::ServerOrgan(organ)) => (Some(organ.as_str()), None),
+        Some(v1::push_link::Server::ServerSha256(bytes)) => (None, hash(bytes)),
+        None => (None, None),
+    };
+    json!({
+        "type": "push_link",
+        "organ": link.organ,
+        "endpoint": link.endpoint,
+        "server_organ": server_organ,
+        "server_sha256": server_sha256,
+        "max_in_flight": link.max_in_flight,
+        "timeout_s": link.timeout.as_ref().map(|timeout| timeout.seconds),
+        "push_receipts": link.push_receipts,
+        "paused": link.paused,
+        "set_time": times::exact(link.set_time.as_ref()),
+        "set_by": given(&link.set_by),
+        "receipts_taken": link.receipts_taken,
+        "outage": link.outage.as_ref().map(push_outage),
+    })
+}
+
+/// That there is no push link any more.
+pub fn push_link_deleted(organ: &str) -> Value {
+    json!({ "type": "push_link_deleted", "organ": given(organ) })
+}
+
+fn push_outage(outage: &v1::PushOutage) -> Value {
+    json!({
+        "since_time": times::exact(outage.since_time.as_ref()),
+        "failures": outage.failures,
+        "cause": enum_name(outage.cause().as_str_name(), "DELIVERY_CAUSE_"),
+        "reason": given(&outage.reason),
+        "next_attempt_time": times::exact(outage.next_attempt_time.as_ref()),
     })
 }
 

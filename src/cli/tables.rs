@@ -99,13 +99,20 @@ pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
     ];
     let mut table = framed(lang, &heads);
     for status in statuses {
+        let mut state = words::state(status.state()).text(lang).to_owned();
+        let mut due = status.due_time.as_ref();
+        if let Some(outage) = &status.push_outage {
+            let cause = words::cause(outage.cause()).map_or("", |cause| cause.text(lang));
+            state.push_str(&format!("; {cause}"));
+            due = outage.next_attempt_time.as_ref().or(due);
+        }
         table.add_row([
             status.delivery_id.clone(),
             status.recipient.clone(),
             status.addressed_to.clone(),
-            words::state(status.state()).text(lang).to_owned(),
+            state,
             status.attempts.to_string(),
-            times::short(status.due_time.as_ref()),
+            times::short(due),
             words::status_text(status.status(), lang),
         ]);
     }

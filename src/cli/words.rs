@@ -93,6 +93,20 @@ words! {
     ParkedId = "Mã lưu tạm", "Parked id";
     ParkCause = "Nguyên nhân", "Cause";
 
+    Endpoint = "Điểm nhận", "Endpoint";
+    EndpointServer = "Chứng thư của điểm nhận", "Certificate of";
+    InFlightMax = "Số lượt giao cùng lúc", "Deliveries at a time";
+    CallTimeout = "Thời hạn một lần gọi (giây)", "Time for a call (s)";
+    ReceiptsPushed = "Biên nhận đã đưa tới", "Receipts brought up to";
+    RegisteredAt = "Đăng ký lúc", "Registered at";
+    RegisteredBy = "Đăng ký bởi", "Registered by";
+    OutSince = "Gián đoạn từ", "Out since";
+    InVain = "Số lần gọi không được", "Attempts in vain";
+    LinkUp = "đang nhận", "takes what it is brought";
+    LinkOut = "gián đoạn", "takes nothing at present";
+    LinkPaused = "tạm dừng", "paused";
+    LinkDeleted = "đã xóa điểm nhận; văn bản chờ trong hộp thư", "deleted; what comes waits in the mailbox";
+
     Accepted = "đã tiếp nhận lên trục", "accepted";
     Redirected = "chuyển hướng", "redirected";
     Offered = "đã đưa tới nơi nhận", "offered";
@@ -128,6 +142,11 @@ words! {
     AttemptsExhausted = "đã hết số lần giao", "offered as often as allowed";
     RecipientClosed = "nơi nhận đã đóng", "the recipient has closed";
     QueueRefused = "hàng đợi của nơi nhận không nhận", "the recipient's queue did not take it";
+    PushUnreachable = "không gọi được điểm nhận", "the recipient's endpoint takes nothing";
+    PushTimedOut = "điểm nhận không trả lời kịp", "the recipient's endpoint did not answer in time";
+    PushFailed = "điểm nhận gặp lỗi", "the recipient's endpoint failed";
+    PushRefused = "điểm nhận không nhận lượt này", "the recipient's endpoint will not take it";
+    PushLinkRefused = "điểm nhận không đúng hoặc không cho gọi", "the recipient's endpoint is wrong or not open to the gateway";
     NextAttempt = "giao lại từ", "again from";
 
     Normal = "thường", "normal";
@@ -234,6 +253,11 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::QueueRefused => Word::QueueRefused,
         v1::DeliveryCause::RecipientClosed => Word::RecipientClosed,
         v1::DeliveryCause::Discarded => Word::Discarded,
+        v1::DeliveryCause::PushUnreachable => Word::PushUnreachable,
+        v1::DeliveryCause::PushTimedOut => Word::PushTimedOut,
+        v1::DeliveryCause::PushFailed => Word::PushFailed,
+        v1::DeliveryCause::PushRefused => Word::PushRefused,
+        v1::DeliveryCause::PushLinkRefused => Word::PushLinkRefused,
     })
 }
 

@@ -295,7 +295,7 @@ async fn send(out: &Out, handed: Handed) {
 
 impl Dispatch {
     /// Leases deliveries taken from the broker; gives those the ledger granted, with their messages, in order.
-    pub(super) async fn offer(
+    pub async fn offer(
         &self,
         organ: &OrganId,
         taken: &[Ready],

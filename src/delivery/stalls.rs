@@ -63,7 +63,8 @@ impl Stalls {
                 continue;
             };
             let mut now = match before {
-                Some(same) if same.moved == look.moved && same.head == head => same,
+                // An attempt in vain takes the first delivery out for a moment.
+                Some(same) if same.moved == look.moved && (same.head == head || look.is_out()) => same,
                 moved => {
                     moves_again(&look.organ, moved);
                     Watched { moved: look.moved, head, since: Instant::now(), stalled: None }
@@ -89,10 +90,11 @@ impl Stalls {
 
     async fn stalled(&self, look: &Look, watched: &mut Watched) -> Result<(), ledger::Error> {
         let health = self.dispatch.broker.health();
-        let reason = match (&health, look.full == look.collectors) {
-            (Err(_), _) => StallReason::BrokerAway,
-            (Ok(()), true) => StallReason::CollectorsFull,
-            (Ok(()), false) => StallReason::NotHandedOver,
+        let reason = match &health {
+            _ if look.is_out() => StallReason::LinkOut,
+            Err(_) => StallReason::BrokerAway,
+            Ok(()) if look.full + look.out == look.collectors => StallReason::CollectorsFull,
+            Ok(()) => StallReason::NotHandedOver,
         };
         if watched.stalled != Some(reason) {
             tracing::warn!(

@@ -146,12 +146,20 @@ pub struct Progress {
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Attempts among those made that failed for reasons of the link, or were made before a replay: they do not count
+    /// towards the most there may be.
+    pub spared: u32,
 }
 
 impl Progress {
     /// A delivery just accepted.
     pub fn accepted(expires_at: Timestamp) -> Self {
-        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at }
+        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at, spared: 0 }
+    }
+
+    /// The attempts that count.
+    pub fn counted(&self) -> u32 {
+        self.attempt.saturating_sub(self.spared)
     }
 }
 
@@ -172,6 +180,23 @@ pub enum Outcome {
         /// Not before this time.
         retry_at: Option<Timestamp>,
     },
+}
+
+/// What becomes of a delivery that an endpoint did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It comes again after its own backoff.
+    Retry {
+        /// Not before this time.
+        not_before: Timestamp,
+    },
+    /// The endpoint takes nothing at all: it keeps its place in the mailbox, and the attempt does not count.
+    Spare {
+        /// When the endpoint is tried again.
+        retry_at: Timestamp,
+    },
+    /// It cannot go on by itself.
+    Park,
 }
 
 /// Something that happens to a delivery.
@@ -197,6 +222,17 @@ pub enum Event {
         lease: Lease,
         /// Why.
         cause: Cause,
+    },
+    /// It was brought to the recipient's endpoint, and not taken.
+    NotTaken {
+        /// The attempt that was made.
+        lease: Lease,
+        /// Why.
+        cause: Cause,
+        /// The same in words.
+        reason: String,
+        /// What now.
+        then: Then,
     },
     /// What holds it shall hold it longer.
     Renew {
@@ -247,12 +283,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Which of its round of attempts an attempt is: 1 to `attempts_max`, and 1 again after a replay.
-    fn turn(&self, attempt: u32) -> u32 {
-        attempt.saturating_sub(1) % self.attempts_max.max(1) + 1
-    }
-
-    /// The backoff after an attempt of a round: doubling from the least to the most, of which the jitter's part is scaled by
+    /// The backoff after an attempt: doubling from the least to the most, of which the jitter's part is scaled by
     /// `chance` (0 to 1).
     pub fn backoff(&self, attempt: u32, chance: f64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
@@ -324,11 +355,17 @@ pub fn step(
             if now.state != State::InFlight || now.attempt != lease.0 {
                 return Err(StepRefused::LeaseLost);
             }
-            let delay = match policy.turn(now.attempt) <= policy.prompt_attempts {
+            let delay = match now.counted() <= policy.prompt_attempts {
                 true => Duration::ZERO,
-                false => policy.backoff(policy.turn(now.attempt), chance),
+                false => policy.backoff(now.counted(), chance),
             };
             Ok(again(now, *cause, String::new(), at, delay, policy))
+        }
+        Event::NotTaken { lease, cause, reason, then } => {
+            if now.state != State::InFlight || now.attempt != lease.0 {
+                return Err(StepRefused::LeaseLost);
+            }
+            Ok(not_taken(now, *cause, reason.clone(), *then, at, policy, chance))
         }
         Event::Renew { lease, until } => renew(now, *lease, *until),
         Event::Due => due(now, at, policy, chance),
@@ -351,7 +388,8 @@ pub fn step(
         }
         Event::Replay { reason } => {
             parked(now, at)?;
-            let next = Progress { state: State::Queued, ..*now };
+            // The attempt goes on, since it fences leases; what was made of it counts no more.
+            let next = Progress { state: State::Queued, spared: now.attempt, ..*now };
             let entry = Entry { reason: reason.clone(), ..Entry::of(ReceiptKind::Replayed) };
             Ok(Step::Moved(next, Some(entry)))
         }
@@ -371,6 +409,41 @@ fn parked(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
         // It expires instead.
         State::Dead => Err(StepRefused::NotReady),
         other => Err(StepRefused::NotDead(other)),
+    }
+}
+
+fn not_taken(
+    now: &Progress,
+    cause: Cause,
+    reason: String,
+    then: Then,
+    at: Timestamp,
+    policy: &Policy,
+    chance: f64,
+) -> Step {
+    match then {
+        Then::Retry { not_before } => {
+            let delay = policy.backoff(now.counted(), chance).max(not_before.since(at));
+            again(now, cause, reason, at, delay, policy)
+        }
+        Then::Spare { retry_at } => {
+            let next = Progress {
+                state: State::Queued,
+                hold: None,
+                due_at: Some(now.expires_at),
+                spared: now.spared.saturating_add(1),
+                ..*now
+            };
+            let retry_time = Some(retry_at);
+            Step::Moved(
+                next,
+                Some(Entry { cause: Some(cause), reason, retry_time, ..Entry::of(ReceiptKind::Deferred) }),
+            )
+        }
+        Then::Park => {
+            let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
+            Step::Moved(next, Some(Entry { cause: Some(cause), reason, ..Entry::of(ReceiptKind::Dead) }))
+        }
     }
 }
 
@@ -429,7 +502,7 @@ fn settle(
         Outcome::Deferred { .. } if now.state != State::InFlight => return Ok(Step::Unchanged),
         Outcome::Deferred { reason, retry_at } => {
             let wish = retry_at.map_or(Duration::ZERO, |t| t.since(at)).min(Duration::from_secs(DEFER_S_MAX));
-            let delay = policy.backoff(policy.turn(now.attempt), chance).max(wish);
+            let delay = policy.backoff(now.counted(), chance).max(wish);
             return Ok(again(now, Cause::RecipientDeferred, reason.clone(), at, delay, policy));
         }
     };
@@ -459,7 +532,7 @@ fn due(now: &Progress, at: Timestamp, policy: &Policy, chance: f64) -> Result<St
     }
     Ok(match now.state {
         State::InFlight => {
-            let delay = policy.backoff(policy.turn(now.attempt), chance);
+            let delay = policy.backoff(now.counted(), chance);
             again(now, Cause::LeaseExpired, String::new(), at, delay, policy)
         }
         State::Waiting => {
@@ -478,7 +551,7 @@ fn again(
     delay: Duration,
     policy: &Policy,
 ) -> Step {
-    if policy.turn(now.attempt) >= policy.attempts_max {
+    if now.counted() >= policy.attempts_max {
         let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
         let cause = Some(Cause::AttemptsExhausted);
         return Step::Moved(next, Some(Entry { cause, reason, ..Entry::of(ReceiptKind::Dead) }));

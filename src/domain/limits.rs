@@ -93,6 +93,20 @@ pub const DEAD_LETTERS_DECIDED_MAX: u32 = 10_000;
 pub const HOLDS_PAGE_MAX: u32 = 1_000;
 /// Holds in a page that names no size.
 pub const HOLDS_PAGE_DEFAULT: u32 = 100;
+/// Longest endpoint of a push link, characters.
+pub const ENDPOINT_CHARS_MAX: usize = 300;
+/// Most deliveries a push link can have on their way.
+pub const PUSH_WINDOW_MAX: u32 = 256;
+/// Deliveries on their way of a push link that names no number.
+pub const PUSH_WINDOW_DEFAULT: u32 = 16;
+/// Shortest time a push link can give a call, seconds.
+pub const PUSH_TIMEOUT_S_MIN: u64 = 1;
+/// Longest time a push link can give a call, seconds.
+pub const PUSH_TIMEOUT_S_MAX: u64 = 300;
+/// Time a call has on a push link that names none, seconds.
+pub const PUSH_TIMEOUT_S_DEFAULT: u64 = 30;
+/// The slowest line a large document is brought over, bytes a second.
+pub const PUSH_LINE_BYTES_PER_S: u64 = 64 * 1024;
 
 /// Largest payload an operator can allow, bytes: four times the 50 MB of a real hub.
 pub const PAYLOAD_BYTES_CEILING: usize = 200 * 1024 * 1024;

@@ -98,11 +98,21 @@ pub enum Cause {
     RecipientClosed,
     /// It was dead, and an operator gave it up.
     Discarded,
+    /// The recipient's endpoint cannot be reached, or takes nothing now.
+    PushUnreachable,
+    /// The recipient's endpoint did not answer in time.
+    PushTimedOut,
+    /// The recipient's endpoint failed with the delivery.
+    PushFailed,
+    /// The recipient's endpoint will never take the delivery.
+    PushRefused,
+    /// The recipient's endpoint is not who it should be, or takes nothing from this gateway.
+    PushLinkRefused,
 }
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 13] = [
         Self::RecipientDeferred,
         Self::LeaseExpired,
         Self::Disconnected,
@@ -111,6 +121,11 @@ impl Cause {
         Self::QueueRefused,
         Self::RecipientClosed,
         Self::Discarded,
+        Self::PushUnreachable,
+        Self::PushTimedOut,
+        Self::PushFailed,
+        Self::PushRefused,
+        Self::PushLinkRefused,
     ];
 }
 

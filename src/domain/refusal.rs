@@ -112,6 +112,9 @@ reasons! {
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;
+    PushLinkNotFound = "PUSH_LINK_NOT_FOUND", NotFound, Caller;
+    EndpointNotAllowed = "ENDPOINT_NOT_ALLOWED", Precondition, Caller;
+    AttachedByAmqp = "ATTACHED_BY_AMQP", Precondition, Caller;
     LedgerUnavailable = "LEDGER_UNAVAILABLE", Unavailable, Gateway;
     ShuttingDown = "SHUTTING_DOWN", Unavailable, Gateway;
     Overloaded = "OVERLOADED", Exhausted, Gateway;

@@ -45,6 +45,7 @@ codes! {
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
         QueueRefused = 6, RecipientClosed = 7, Discarded = 20,
+        PushUnreachable = 10, PushTimedOut = 11, PushFailed = 12, PushRefused = 13, PushLinkRefused = 14,
     }
     StatusCode {
         Arrived = 1, Refused = 2, Accepted = 3, Assigned = 4, InProcess = 5, Done = 6, RecallAsked = 13,

@@ -10,17 +10,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::codes::bounded;
 use super::custody::Work;
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
-    HoldRequest, KeptBody, KeyedMessage, Ledger, MailboxTally, MessageKey, MessageRecord, Pending,
-    PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers,
-    StepRequest, Story, Tally, Unheld,
+    HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes,
+    Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -39,6 +40,7 @@ mod fault;
 mod history;
 mod holds;
 mod link;
+mod links;
 mod mailbox;
 mod names;
 mod node;
@@ -346,6 +348,18 @@ impl Ledger for PostgresLedger {
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name.to_owned(), from, to, answer)))
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(links::read(db, of.clone()))))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.membership.nodes.subscribe()
     }
 
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {

@@ -9,15 +9,16 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
-    HoldRequest, KeptBody, KeyedMessage, Ledger, MailboxTally, MessageKey, MessageRecord, Pending,
-    PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers,
-    StepRequest, Story, Tally, Unheld,
+    HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes,
+    Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -31,6 +32,7 @@ mod custody;
 mod dead;
 mod history;
 mod holds;
+mod links;
 mod mailbox;
 mod organs;
 mod outbox;
@@ -112,6 +114,7 @@ pub struct SqliteLedger {
     commands: mpsc::Sender<Command>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
+    nodes: watch::Sender<Nodes>,
     // Held for as long as the ledger is open.
     _lock: File,
 }
@@ -131,7 +134,8 @@ impl SqliteLedger {
             .name("ledger-writer".to_owned())
             .spawn(move || writer.run(queue))
             .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
-        Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
+        let nodes = watch::Sender::new(Nodes::alone());
+        Ok((Self { commands, readers, writer: Some(writer), nodes, _lock: lock }, commits))
     }
 
     async fn hand_over<T>(
@@ -332,6 +336,18 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
         let name = name.to_owned();
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name, from, to, answer)))
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| links::read(db, of.as_deref())))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.nodes.subscribe()
     }
 
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {

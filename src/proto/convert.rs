@@ -8,6 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::v1;
 use crate::domain::delivery::{Lease, State};
+use crate::domain::link::{LinkRecord, Outage, Server};
 use crate::domain::message::Urgency;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
@@ -162,6 +163,11 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
         Cause::RecipientClosed => v1::DeliveryCause::RecipientClosed,
         Cause::Discarded => v1::DeliveryCause::Discarded,
+        Cause::PushUnreachable => v1::DeliveryCause::PushUnreachable,
+        Cause::PushTimedOut => v1::DeliveryCause::PushTimedOut,
+        Cause::PushFailed => v1::DeliveryCause::PushFailed,
+        Cause::PushRefused => v1::DeliveryCause::PushRefused,
+        Cause::PushLinkRefused => v1::DeliveryCause::PushLinkRefused,
     }
 }
 
@@ -329,6 +335,39 @@ pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
         attempts: record.progress.attempt,
         due_time: record.progress.due_at.map(timestamp),
         status: record.status.map_or(v1::BusinessStatus::Unspecified, status_code).into(),
+        push_outage: None,
+    }
+}
+
+/// How the endpoint of a link does.
+pub fn outage(outage: &Outage) -> v1::PushOutage {
+    v1::PushOutage {
+        since_time: Some(timestamp(outage.since)),
+        failures: outage.failures,
+        cause: cause(outage.cause).into(),
+        reason: outage.reason.clone(),
+        next_attempt_time: Some(timestamp(outage.retry_at)),
+    }
+}
+
+/// A push link, and the last receipt its endpoint has taken.
+pub fn push_link(record: &LinkRecord, receipts_taken: u64) -> v1::PushLink {
+    let LinkRecord { link, outage: out } = record;
+    v1::PushLink {
+        organ: link.organ.to_string(),
+        endpoint: link.endpoint.clone(),
+        server: Some(match &link.server {
+            Server::Organ(organ) => v1::push_link::Server::ServerOrgan(organ.to_string()),
+            Server::Certificate(hash) => v1::push_link::Server::ServerSha256(hash.as_bytes().to_vec().into()),
+        }),
+        max_in_flight: link.window,
+        timeout: link.timeout.try_into().ok(),
+        push_receipts: link.receipts,
+        paused: !link.enabled,
+        set_time: Some(timestamp(link.set_at)),
+        set_by: link.set_by.clone(),
+        outage: out.as_ref().map(outage),
+        receipts_taken,
     }
 }
 

@@ -22,8 +22,15 @@ const PARTS: &[(&str, &[&str])] = &[
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
     ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery"]),
     ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
+    (
+        "push",
+        &["domain", "ledger", "broker", "proto", "directory", "delivery", "intake", "identity", "metrics"],
+    ),
     ("ops", &["domain", "config", "metrics"]),
-    ("api", &["domain", "ledger", "proto", "directory", "delivery", "intake", "submission", "identity"]),
+    (
+        "api",
+        &["domain", "ledger", "proto", "directory", "delivery", "intake", "submission", "identity", "push"],
+    ),
     (
         "bridge",
         &[
@@ -58,6 +65,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "bridge",
             "redirect",
             "retention",
+            "push",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),
@@ -86,7 +94,7 @@ const PARTS: &[(&str, &[&str])] = &[
 
 /// Libraries that stay where they belong: what is written in code, and the parts or files it may stand in.
 const PLACES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
+    ("tonic::", &["api", "proto", "push", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite"]),
     ("tokio_postgres::", &["ledger/postgres", "bench/postgres"]),
     ("deadpool_postgres::", &["ledger/postgres"]),

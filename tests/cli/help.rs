@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 40] = [
+const COMMANDS: [&str; 44] = [
     "",
     "sandbox",
     "serve",
@@ -20,6 +20,10 @@ const COMMANDS: [&str; 40] = [
     "status",
     "track",
     "receipts",
+    "link",
+    "link set",
+    "link show",
+    "link delete",
     "directory",
     "directory show",
     "directory resolve",

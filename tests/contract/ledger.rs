@@ -21,6 +21,7 @@ mod dead;
 mod durable;
 pub mod inspect;
 mod ladder;
+mod links;
 mod mailbox;
 mod model;
 mod order;
@@ -191,7 +192,7 @@ macro_rules! stamp {
                     expired_in_the_mailbox_and_in_flight dead_after_the_last_attempt;
                 steps: another_recipient_sees_no_delivery refused_leaves_nothing
                     settled_again_is_unchanged an_ended_attempt_is_fenced one_of_many_collectors_gets_it
-                    a_batch_is_answered_one_by_one;
+                    a_batch_is_answered_one_by_one an_attempt_that_is_spared_does_not_count;
                 receipts: gapless_per_sender_and_per_message paged_in_order
                     visible_in_order_while_senders_race gapless_across_a_kill a_late_step_does_not_go_back_in_time;
                 reports: every_report_is_a_receipt_with_all_that_was_said
@@ -217,6 +218,8 @@ macro_rules! stamp {
                 week: a_week_of_traffic_levels_off;
                 queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
                     mailboxes_add_up;
+                links: a_link_is_kept_as_it_was_set_across_a_kill an_outage_is_noted_of_the_link_it_is_about
+                    a_node_knows_itself;
                 bounds: numbers_nobody_has;
                 random: a_random_history_is_as_the_model_says;
             }

@@ -245,3 +245,34 @@ proptest! {
         prop_assert_eq!(ends, 1);
     }
 }
+
+#[test]
+fn what_an_endpoint_did_not_take_is_spared_retried_or_parked() {
+    let not_taken = |lease, then| Event::NotTaken {
+        lease: Lease(lease),
+        cause: Cause::PushUnreachable,
+        reason: "why".into(),
+        then,
+    };
+    let mut now = Progress::accepted(t(1_000));
+    // For reasons of the link, more often than there are attempts.
+    for attempt in 1..=8 {
+        now = offered(&now, t(1));
+        let (next, entry) = moved(&now, &not_taken(attempt, Then::Spare { retry_at: t(90) }), t(2));
+        let entry = entry.unwrap();
+        assert_eq!((next.state, next.spared, next.due_at), (State::Queued, attempt, Some(t(1_000))));
+        assert_eq!((entry.kind, entry.retry_time), (ReceiptKind::Deferred, Some(t(90))));
+        assert_eq!((entry.cause, entry.reason.as_str()), (Some(Cause::PushUnreachable), "why"));
+        now = next;
+    }
+    let now = offered(&now, t(3));
+    assert_eq!((now.attempt, now.counted()), (9, 1));
+    let retry = |not_before| moved(&now, &not_taken(9, Then::Retry { not_before }), t(3)).0;
+    assert_eq!((retry(t(0)).state, retry(t(0)).due_at), (State::Waiting, Some(t(4))), "its first backoff");
+    assert_eq!(retry(t(50)).due_at, Some(t(50)));
+    let (parked, entry) = moved(&now, &not_taken(9, Then::Park), t(3));
+    assert_eq!((parked.state, entry.unwrap().kind), (State::Dead, ReceiptKind::Dead));
+    let late = step(&parked, &not_taken(9, Then::Park), t(4), &POLICY, 0.0);
+    assert_eq!(late, Err(StepRefused::LeaseLost));
+    assert_eq!(step(&now, &not_taken(8, Then::Park), t(4), &POLICY, 0.0), Err(StepRefused::LeaseLost));
+}

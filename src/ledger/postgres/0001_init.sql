@@ -86,7 +86,8 @@ CREATE TABLE delivery (
     lane          smallint NOT NULL,    -- as in message
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead, 8 redirected
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
-    status        smallint              -- the last business status, by its number; null while none was reported
+    status        smallint,             -- the last business status, by its number; null while none was reported
+    spared        bigint   NOT NULL DEFAULT 0 -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -109,7 +110,8 @@ CREATE TABLE receipt (
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
     kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 14 purged, 15 held, 16 released, 17 replayed
-    cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed, 20 discarded
+    cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed,
+                                        -- 10 push unreachable, 11 push timed out, 12 push failed, 13 push refused, 14 push link refused, 20 discarded
     status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
     noted            text,              -- when it came about and who acted, as its reporter says, in JSON
@@ -166,4 +168,23 @@ CREATE TABLE mark (
 CREATE TABLE fact (
     name  text PRIMARY KEY, -- which
     value text NOT NULL     -- its value
+);
+
+-- Endpoints that organs have registered, to be brought their mail. At most one an organ.
+CREATE TABLE push_link (
+    organ         text     PRIMARY KEY, -- the organ id; the organ need not have sent or received anything
+    endpoint      text     NOT NULL,    -- https://host:port
+    server_organ  text,                 -- the organ id its certificate must name, or ...
+    server_sha256 bytea,                -- ... the SHA-256 of its certificate
+    deliveries_max bigint NOT NULL,     -- most deliveries brought at a time
+    timeout_ms    bigint   NOT NULL,    -- how long one call may take
+    receipts      boolean  NOT NULL,    -- whether receipts are brought too
+    enabled       boolean  NOT NULL,    -- whether anything is
+    set_at        bigint   NOT NULL,    -- when it was registered so
+    set_by        text     NOT NULL,    -- by which organ, or `operator`
+    out_since     bigint,               -- since when the endpoint takes nothing; null while it does
+    failures      bigint   NOT NULL DEFAULT 0, -- how often it was tried in vain since
+    cause         smallint,             -- why, as in receipt
+    reason        bytea,                -- the same in words, UTF-8
+    retry_at      bigint                -- when it is tried again
 );

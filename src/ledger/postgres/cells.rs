@@ -90,7 +90,7 @@ impl<'a> Cells<'a> {
         MessageId::parse(self.plain()?).map_err(|_| Fault::Invalid("message id"))
     }
 
-    /// State, attempt, hold, due time, expiry.
+    /// State, attempt, hold, due time, expiry, spared attempts.
     pub fn progress(&mut self) -> Result<Progress, Fault> {
         Ok(Progress {
             state: self.code()?,
@@ -98,6 +98,7 @@ impl<'a> Cells<'a> {
             hold: self.code_if_any()?,
             due_at: self.time_if_any()?,
             expires_at: self.time()?,
+            spared: self.small()?,
         })
     }
 }

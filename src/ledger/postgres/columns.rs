@@ -160,6 +160,7 @@ pub(super) struct Moves {
     pub receipt_time: Vec<Option<i64>>,
     pub was_status: Vec<Option<i16>>,
     pub status: Vec<Option<i16>>,
+    pub spared: Vec<i64>,
 }
 
 impl Moves {
@@ -179,6 +180,7 @@ impl Moves {
         self.receipt_time.push(last.map(|(_, time)| time.as_micros()));
         self.was_status.push(row.was_status.map(Coded::code));
         self.status.push(row.status.map(Coded::code));
+        self.spared.push(now.spared.into());
     }
 }
 

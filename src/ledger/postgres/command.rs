@@ -10,7 +10,8 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
 use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
-    AcceptAnswers, Acceptance, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest,
 };
 
 type Answer<T> = oneshot::Sender<Result<T, Error>>;
@@ -25,6 +26,7 @@ pub(super) enum Command {
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
     Custody(Work),
+    ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -37,6 +39,7 @@ pub(super) enum Done {
     PublishAgain(u64),
     AdvanceMark(bool),
     Custody(Worked),
+    ChangeLink(bool),
     Nothing,
 }
 
@@ -48,7 +51,7 @@ impl Command {
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::Custody(work) => work.operations(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -81,7 +84,11 @@ impl Command {
             }
             Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
             Self::Custody(work) => into.extend(work.organs()),
-            Self::Published(..) | Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => {}
+            Self::Published(..)
+            | Self::PublishAgain(..)
+            | Self::AdvanceMark(..)
+            | Self::ChangeLink(..)
+            | Self::Probe(_) => {}
         }
     }
 
@@ -124,6 +131,7 @@ impl Command {
             (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
             (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
             (Self::Custody(work), Done::Custody(worked)) => return work.answer(worked),
+            (Self::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
             (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
             _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
         };
@@ -138,8 +146,8 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error)).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
-            Self::AdvanceMark(.., answer) => answer.send(Err(error)).is_err(),
             Self::Custody(work) => return work.fail(error),
+            Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => answer.send(Err(error)).is_err(),
         };
     }
 }

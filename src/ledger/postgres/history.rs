@@ -26,14 +26,14 @@ macro_rules! message {
 
 macro_rules! delivery_columns {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at,
-         d.status"
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
+         d.ended_at, d.status"
     };
 }
 pub(super) use delivery_columns;
 
 /// How many columns a delivery has.
-pub(super) const DELIVERY_COLUMNS: usize = 10;
+pub(super) const DELIVERY_COLUMNS: usize = 11;
 
 /// Messages with their payloads.
 pub(super) async fn messages(

@@ -132,7 +132,7 @@ async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 13> = [
+    let parameters: Parameters<'_, 14> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -146,6 +146,7 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.receipt_time,
         &m.was_status,
         &m.status,
+        &m.spared,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

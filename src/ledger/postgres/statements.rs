@@ -36,7 +36,7 @@ statements! {
         JOIN message m ON m.sender = w.sender AND m.message_id = w.message_id";
     /// These deliveries as they stand, with the last receipt of the message of each.
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.addressed_to, d.lane, d.payload_bytes, d.holder,
-            d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.receipt_sequence IS NOT NULL,
+            d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.receipt_sequence IS NOT NULL,
             coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
         LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
@@ -77,11 +77,12 @@ statements! {
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
             due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),
-            receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status
+            receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status,
+            spared = w.spared
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[])
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[], $14::bigint[])
             AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
-                receipt_time, was_status, status)
+                receipt_time, was_status, status, spared)
         WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt
             AND d.status IS NOT DISTINCT FROM w.was_status";
     /// New receipts.
@@ -120,6 +121,20 @@ statements! {
     advance_mark: "INSERT INTO mark AS m (name, value)
         SELECT $1::text, $3::bigint WHERE $2::bigint = 0 OR EXISTS (SELECT FROM mark WHERE name = $1)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value = $2";
+    /// An organ's endpoint, in place of the one it had.
+    set_link: "INSERT INTO push_link (organ, endpoint, server_organ, server_sha256, deliveries_max, timeout_ms, receipts,
+            enabled, set_at, set_by)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (organ) DO UPDATE SET endpoint = excluded.endpoint, server_organ = excluded.server_organ,
+            server_sha256 = excluded.server_sha256, deliveries_max = excluded.deliveries_max,
+            timeout_ms = excluded.timeout_ms, receipts = excluded.receipts, enabled = excluded.enabled,
+            set_at = excluded.set_at, set_by = excluded.set_by, out_since = NULL, failures = 0, cause = NULL,
+            reason = NULL, retry_at = NULL";
+    /// The organ has none any more.
+    delete_link: "DELETE FROM push_link WHERE organ = $1";
+    /// How the endpoint that was registered at $2 does.
+    note_link: "UPDATE push_link SET out_since = $3, failures = $4, cause = $5, reason = $6, retry_at = $7
+        WHERE organ = $1 AND set_at = $2";
     /// This commit's number; none is changed when the node was taken off.
     number_batch: "UPDATE node SET last_batch = $2 WHERE id = $1";
     /// The last commit of a node, once none of it is under way any more.

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, custody, put, read, report, step};
+use super::{Options, accept, bounded, custody, links, put, read, report, step};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -106,6 +106,13 @@ async fn perform<'a>(
             Done::AdvanceMark(set == 1)
         }
         Command::Custody(work) => Done::Custody(custody::work(link, sheet, work).await?),
+        Command::ChangeLink(change, _) => {
+            let changed = links::change(link, change).boxed().await?;
+            if changed {
+                sheet.commit.links.push(change.organ().clone());
+            }
+            Done::ChangeLink(changed)
+        }
         Command::Probe(_) => Done::Nothing,
     })
 }

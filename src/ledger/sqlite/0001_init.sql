@@ -62,7 +62,8 @@ CREATE TABLE delivery (
     hold          INTEGER,               -- what holds its lease: 0 a stream, 1 a fetch
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
     ended_at      INTEGER,               -- when it ended
-    status        INTEGER                -- the last business status, by its number; null while none was reported
+    status        INTEGER,               -- the last business status, by its number; null while none was reported
+    spared        INTEGER NOT NULL DEFAULT 0 -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
 );
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -127,4 +128,23 @@ CREATE INDEX hold_of_organ ON hold (organ) WHERE organ IS NOT NULL AND released_
 CREATE TABLE fact (
     name  TEXT PRIMARY KEY, -- which
     value TEXT NOT NULL     -- its value
+) WITHOUT ROWID;
+
+-- Endpoints that organs have registered, to be brought their mail. At most one an organ.
+CREATE TABLE push_link (
+    organ         TEXT    PRIMARY KEY,   -- the organ id; the organ need not have sent or received anything
+    endpoint      TEXT    NOT NULL,      -- https://host:port
+    server_organ  TEXT,                  -- the organ id its certificate must name, or ...
+    server_sha256 BLOB,                  -- ... the SHA-256 of its certificate
+    deliveries_max INTEGER NOT NULL,     -- most deliveries brought at a time
+    timeout_ms    INTEGER NOT NULL,      -- how long one call may take
+    receipts      INTEGER NOT NULL,      -- 1 when receipts are brought too
+    enabled       INTEGER NOT NULL,      -- 1 when anything is
+    set_at        INTEGER NOT NULL,      -- when it was registered so
+    set_by        TEXT    NOT NULL,      -- by which organ, or `operator`
+    out_since     INTEGER,               -- since when the endpoint takes nothing; null while it does
+    failures      INTEGER NOT NULL DEFAULT 0, -- how often it was tried in vain since
+    cause         INTEGER,               -- why, see codes.rs
+    reason        TEXT,                  -- the same in words
+    retry_at      INTEGER                -- when it is tried again
 ) WITHOUT ROWID;

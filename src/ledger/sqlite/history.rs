@@ -19,9 +19,9 @@ const MESSAGE: &str =
 /// What [`delivery`] reads, of a table `d`.
 pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status";
+    d.ended_at, d.status, d.spared";
 /// How many columns that are.
-pub(super) const DELIVERY_COLUMNS: usize = 10;
+pub(super) const DELIVERY_COLUMNS: usize = 11;
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -169,6 +169,7 @@ pub(super) fn delivery(
             hold: row.get::<_, Option<Code<_>>>(from + 5)?.map(|code| code.0),
             due_at: row.get::<_, Option<Code<_>>>(from + 6)?.map(|code| code.0),
             expires_at: row.get::<_, Code<_>>(from + 7)?.0,
+            spared: row.get(from + 10)?,
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),

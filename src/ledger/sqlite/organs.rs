@@ -64,7 +64,7 @@ pub(super) fn number(db: &Connection, organ: &OrganId) -> rusqlite::Result<Optio
         .optional()
 }
 
-/// An organ id as a column holds it.
+/// An organ id out of a column.
 pub(super) fn parsed(text: &str) -> rusqlite::Result<OrganId> {
     OrganId::parse(text).map_err(|why| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(why))

@@ -84,7 +84,7 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
     // delivery.read
     db.prepare_cached(
         "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
-             expires_at, status
+             expires_at, status, spared
          FROM delivery WHERE id = ?1",
     )?
     .query_row([bounded(delivery.0)], |row| {
@@ -101,6 +101,7 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
                 hold: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
                 due_at: row.get::<_, Option<Code<_>>>(9)?.map(|code| code.0),
                 expires_at: row.get::<_, Code<_>>(10)?.0,
+                spared: row.get(12)?,
             },
             status: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
         })
@@ -119,7 +120,7 @@ fn update(
     // delivery.move
     let moved = db
         .prepare_cached(
-            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8
+            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9
              WHERE id = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute((
@@ -131,6 +132,7 @@ fn update(
             to.hold.map(Code),
             to.due_at.map(Code),
             ended_at,
+            to.spared,
         ))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -8,11 +8,12 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, custody, outbox, report, step};
+use super::{Options, accept, custody, links, outbox, report, step};
 use crate::domain::organ_id::OrganId;
 use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
-    AcceptAnswers, Acceptance, Commit, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest,
 };
 use crate::metrics::Metrics;
 
@@ -28,6 +29,7 @@ pub(super) enum Command {
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
     Custody(Work),
+    ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -39,7 +41,7 @@ impl Command {
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::Custody(work) => work.operations(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -59,8 +61,10 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
             Self::Custody(work) => return work.fail(error.clone()),
+            Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => {
+                answer.send(Err(error.clone())).is_err()
+            }
         };
     }
 }
@@ -73,6 +77,7 @@ enum Done {
     PublishAgain(u64),
     AdvanceMark(bool),
     Custody(Worked),
+    ChangeLink(bool),
     Nothing,
 }
 
@@ -198,6 +203,7 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
             Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
         }
         Command::Custody(work) => Done::Custody(custody::work(tx, book, work)?),
+        Command::ChangeLink(change, _) => Done::ChangeLink(links::change(tx, book, change)?),
         Command::Probe(_) => {
             probe(tx)?;
             Done::Nothing
@@ -242,6 +248,7 @@ fn answer((command, done): (Command, Done)) {
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
         (Command::Custody(work), Done::Custody(worked)) => return work.answer(worked),
+        (Command::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
         _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")
         }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use truc::domain::delivery::DeliveryId;
+use truc::domain::link::LinkRecord;
 use truc::domain::message::{Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
@@ -12,9 +13,9 @@ use truc::domain::retention::HoldId;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
     AcceptAnswers, Acceptance, BecameReady, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
-    HoldRequest, KeptBody, KeyedMessage, Ledger, MailboxTally, MessageKey, MessageRecord, Pending,
-    PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers,
-    StepRequest, Story, Tally, Unheld,
+    HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes,
+    Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile,
+    StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -163,6 +164,18 @@ impl Ledger for Gate {
 
     fn advance_mark<'a>(&'a self, name: &'a str, from: u64, to: u64) -> Answer<'a, Pending<bool>> {
         self.ledger.advance_mark(name, from, to)
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> Answer<'_, Vec<LinkRecord>> {
+        self.ledger.links(of)
+    }
+
+    fn change_link(&self, change: LinkChange) -> Answer<'_, Pending<bool>> {
+        self.ledger.change_link(change)
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.ledger.nodes()
     }
 
     fn mailboxes(&self) -> Answer<'_, Vec<MailboxTally>> {
