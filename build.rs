@@ -7,7 +7,7 @@ use prost::Message;
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["exchange", "directory", "evidence", "errors", "document", "inbox", "link"]
+    let files = ["exchange", "directory", "operations", "evidence", "errors", "document", "inbox", "link"]
         .map(|name| format!("proto/truc/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);

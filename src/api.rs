@@ -23,6 +23,7 @@ mod exchange;
 mod follow;
 mod history;
 mod links;
+mod operations;
 mod recall;
 mod receipts;
 mod server;

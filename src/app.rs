@@ -164,6 +164,9 @@ impl Gateway {
         background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
         background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
+        if let Some(retention) = assemble::retention(config, &parts) {
+            background.push(tokio::spawn(retention.run(stop.child_token())));
+        }
         background.push(tokio::spawn(Arc::clone(&parts.pushes).run(drain.child_token())));
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)

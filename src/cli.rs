@@ -12,10 +12,12 @@ mod check_config;
 mod collect;
 mod connection;
 mod control;
+mod dead;
 mod directory;
 mod drain;
 mod exit;
 mod files;
+mod hold;
 mod json;
 mod link;
 mod organs;
@@ -68,6 +70,8 @@ enum Command {
     Receipts(receipts::Receipts),
     Link(link::Link),
     Directory(directory::Directory),
+    Dead(dead::Dead),
+    Hold(hold::Hold),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -98,6 +102,8 @@ pub fn run() -> ExitCode {
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Link(link) => link.run(lang),
         Command::Directory(directory) => directory.run(lang),
+        Command::Dead(dead) => dead.run(lang),
+        Command::Hold(hold) => hold.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),

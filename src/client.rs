@@ -12,11 +12,13 @@ use crate::identity::client::{self as channel, ClientTls};
 use crate::proto::v1::directory_service_client::DirectoryServiceClient;
 use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
 use crate::proto::v1::link_service_client::LinkServiceClient;
+use crate::proto::v1::operations_service_client::OperationsServiceClient;
 use crate::proto::v1::{self, collect_request};
 
 mod collector;
 mod directory;
 mod error;
+mod operations;
 mod profile;
 mod receipts;
 mod retry;
@@ -63,6 +65,7 @@ impl ConnectError {
 pub struct Agency {
     exchange: DocumentExchangeServiceClient<Channel>,
     directory: DirectoryServiceClient<Channel>,
+    operations: OperationsServiceClient<Channel>,
     links: LinkServiceClient<Channel>,
     patience: Patience,
 }
@@ -74,6 +77,8 @@ impl Agency {
         let channel = channel::connect(&profile.endpoint, &tls).await?;
         Ok(Self {
             exchange: DocumentExchangeServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            operations: OperationsServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
             directory: DirectoryServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),

@@ -17,6 +17,7 @@ pub mod ops;
 pub mod postgres;
 pub mod push;
 pub mod rabbitmq;
+pub mod retention;
 pub mod tls;
 
 use std::fmt;
@@ -55,6 +56,8 @@ pub struct Config {
     pub rabbitmq: rabbitmq::RabbitMq,
     /// Retries and expiry.
     pub delivery: delivery::Delivery,
+    /// How long what was exchanged is kept.
+    pub retention: retention::Retention,
     /// What one organ or one request may take up.
     pub limits: limits::Limits,
     /// Agencies attached by AMQP.
@@ -107,6 +110,7 @@ impl Config {
         self.postgres.check(self.ledger.store)?;
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
+        self.retention.check()?;
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
         self.push.check()?;

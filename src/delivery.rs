@@ -14,6 +14,7 @@ use crate::ledger::{self, Ledger, Message, StepError, StepRequest, Stepped};
 use crate::metrics::{Metrics, SettlementOutcome};
 
 mod collector;
+mod dead;
 mod fetch;
 mod heads;
 mod hot;
@@ -26,6 +27,7 @@ mod strays;
 mod timers;
 
 pub use collector::{CollectorOptions, Handed};
+pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use links::Links;
@@ -194,7 +196,11 @@ fn settle_refused(error: StepError) -> Refusal {
                 .hint("Track tells what was recorded")
         }
         StepError::Refused(
-            StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue | StepRefused::Offered,
+            StepRefused::LeaseLost
+            | StepRefused::NotReady
+            | StepRefused::NotDue
+            | StepRefused::Offered
+            | StepRefused::NotDead(_),
         ) => Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
             .field("lease")
             .hint(

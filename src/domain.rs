@@ -10,6 +10,7 @@ pub mod organ_id;
 pub mod push;
 pub mod receipt;
 pub mod refusal;
+pub mod retention;
 pub mod status;
 pub mod time;
 pub mod turns;

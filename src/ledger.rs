@@ -33,7 +33,13 @@
 //!     answers by a report. One request a delivery is open at a time; a change that would open a second is refused as a whole. A request
 //!     ends, with a receipt, when what it is about or what carries it ends without the recipient. What is asked back is redirected to
 //!     nobody: it ends as cancelled.
-//! 12. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
+//! 12. *A payload goes when it is asked to go, and its time has come*, by [`crate::domain::retention::fate`]: not while a delivery of
+//!     the message is open, and not while a hold keeps it. With it go the files reported of the message. A receipt of kind purged is
+//!     left; message, deliveries and receipts stay, so that a repeated submission is still known.
+//! 13. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
+//!     What a hold has kept has its time again once [`Custody::let_go`] has said so after the release.
+//! 14. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
+//! 15. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
 //!     meanwhile, or deleted, is not kept.
 
 use std::future::Future;
@@ -56,12 +62,17 @@ use crate::domain::time::Timestamp;
 
 mod changes;
 mod codes;
+mod custody;
 mod links;
 pub mod postgres;
 mod reports;
 pub mod sqlite;
 
 pub use changes::{About, Changed, Effected, LINEAGE_MAX, Link};
+pub use custody::{
+    Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
+    PurgeRequest, Purged, ReleaseRequest,
+};
 pub use links::{LinkChange, Nodes};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
@@ -101,6 +112,15 @@ pub struct Addressee {
 
 /// A message and the ledger's number for it.
 pub type KeyedMessage = (MessageKey, Arc<Message>);
+/// The file a report of business status came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusFile {
+    /// The file.
+    Kept(Bytes),
+    /// It was removed with its message's payload.
+    Purged,
+}
+
 /// A message as it stands, and its receipts in order.
 pub type Story = (MessageRecord, Vec<Receipt>);
 
@@ -297,8 +317,10 @@ pub struct MessageRecord {
     pub key: MessageKey,
     /// The message; its payload is empty here.
     pub message: Message,
-    /// How long the payload is.
+    /// How long the payload is, or was.
     pub payload_bytes: u64,
+    /// When the payload was removed; none while it is kept.
+    pub purged_at: Option<Timestamp>,
     /// Its deliveries, in the order of the addressees. In a list of what an organ received: that organ's only.
     pub deliveries: Vec<DeliveryRecord>,
 }
@@ -368,7 +390,7 @@ pub type AcceptAnswers = Vec<Result<Accepted, AcceptRefused>>;
 pub type StepAnswers = Vec<Result<Stepped, StepError>>;
 
 /// The ledger. See the module's documentation for the contract.
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Custody + 'static {
     /// Hands over acceptances. Waits while the ledger's queue is full; once this returns, their place in the order is
     /// theirs, whether the [`Pending`] is awaited or dropped.
     fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>>;
@@ -395,7 +417,7 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>>;
 
-    /// Messages with their payloads. A key that is not there is left out.
+    /// Messages with their payloads. A key that is not there is left out, and one whose payload was purged.
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>>;
 
     /// Deliveries due at `now`, the longest due first, at most `limit`.
@@ -439,12 +461,13 @@ pub trait Ledger: Send + Sync + 'static {
         answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
 
-    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise.
+    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise. Gone with its message's
+    /// payload: [`StatusFile::Purged`].
     fn status_file<'a>(
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>>;
 
     /// What an organ sent, the newest first, with keys below `before`.
     fn sent<'a>(

@@ -21,4 +21,5 @@ pub mod ops;
 pub mod proto;
 pub mod push;
 pub mod redirect;
+pub mod retention;
 pub mod submission;

@@ -111,6 +111,14 @@ table! {
     ledger_reconnects: Counter = "truc_ledger_reconnects_total", "count", NONE;
     /// Gateway nodes at work on the ledger; 0 where there can be but one.
     ledger_nodes: Gauge = "truc_ledger_nodes", "count", NONE;
+    /// Bytes the ledger takes on its disk: with SQLite its file and log, with PostgreSQL the database.
+    ledger_bytes: Gauge = "truc_ledger_bytes", "bytes", NONE;
+    /// Messages whose payload was removed because its time had come.
+    purged_messages: Counter = "truc_purged_messages_total", "count", NONE;
+    /// Bytes of payloads and status files removed.
+    purged_bytes: Counter = "truc_purged_bytes_total", "count", NONE;
+    /// By how much the removal of payloads is behind; some 60 seconds are let gather on purpose.
+    retention_overdue: Gauge = "truc_retention_overdue_seconds", "seconds", NONE;
     /// Payload bytes kept in memory so that deliveries need not read them from disk.
     hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
     /// Time from a submission's arrival to its answer, accepted or not.

@@ -70,8 +70,11 @@ pub struct Pushes {
     tasks: TaskTracker,
 }
 
+/// The links that are served.
+type Served = HashMap<OrganId, ServedLink>;
+
 /// A link that is served.
-struct Served {
+struct ServedLink {
     set_at: Timestamp,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -101,22 +104,30 @@ impl Pushes {
 
     /// Works until told to stop.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut served: HashMap<OrganId, Served> = HashMap::new();
+        let mut served = Served::new();
         let mut nodes = self.dispatch.ledger.nodes();
         self.dispatch.links.may_have_changed();
         loop {
-            let now = nodes.borrow_and_update().clone();
-            self.serve(&now, &mut served, &stop).await;
-            tokio::select! {
+            // Which links may have to be served otherwise; none named means any.
+            let of = tokio::select! {
                 () = stop.cancelled() => return,
-                of = self.dispatch.links.stale() => if self.read(&of).await.is_err() {
-                    // The ledger has logged why.
-                    self.dispatch.links.changed(of);
-                    tokio::time::sleep(LEDGER_RETRY_DELAY).await;
+                of = self.dispatch.links.stale() => match self.read(&of).await {
+                    Ok(()) => of,
+                    Err(_) => {
+                        // The ledger has logged why.
+                        self.dispatch.links.changed(of);
+                        tokio::time::sleep(LEDGER_RETRY_DELAY).await;
+                        continue;
+                    }
                 },
-                () = self.changed.notified() => {}
-                changed = nodes.changed() => if changed.is_err() { return },
-            }
+                () = self.changed.notified() => None,
+                changed = nodes.changed() => if changed.is_ok() { None } else { return },
+            };
+            // Nodes that have come or gone meanwhile concern all links.
+            let of = of.filter(|_| !nodes.has_changed().unwrap_or(false));
+            let now = nodes.borrow_and_update().clone();
+            self.serve(of, &now, &mut served, &stop).await;
+            self.count(&served, &now);
         }
     }
 
@@ -126,45 +137,50 @@ impl Pushes {
         Ok(())
     }
 
-    /// Brings what is served in line with what is to be.
+    /// Brings what is served of these links, or of all, in line with what is to be.
     async fn serve(
         self: &Arc<Self>,
+        of: Option<Vec<OrganId>>,
         nodes: &Nodes,
-        served: &mut HashMap<OrganId, Served>,
+        served: &mut Served,
         stop: &CancellationToken,
     ) {
-        let links = self.dispatch.links.all();
-        let directory = self.directory.load_full();
-        let wanted = |organ: &OrganId| {
-            let record = links.get(organ).filter(|record| record.link.enabled)?;
-            let attached = directory.get(organ).is_some_and(|organ| !organ.link.is_amqp());
-            (attached && nodes.sees_to(organ)).then_some(record)
+        let (links, directory) = (self.dispatch.links.all(), self.directory.load_full());
+        let of = of.unwrap_or_else(|| links.keys().chain(served.keys()).cloned().collect());
+        let is_wanted = |record: &&Arc<LinkRecord>| {
+            let organ = &record.link.organ;
+            let is_attached = directory.get(organ).is_some_and(|organ| !organ.link.is_amqp());
+            record.link.enabled && is_attached && nodes.sees_to(organ)
         };
-        let ended: Vec<OrganId> = served
-            .iter()
-            .filter(|(organ, served)| wanted(organ).is_none_or(|record| record.link.set_at != served.set_at))
-            .map(|(organ, _)| organ.clone())
-            .collect();
-        let ended: Vec<Served> = ended.iter().filter_map(|organ| served.remove(organ)).collect();
+        let (mut ended, mut wanted) = (Vec::new(), Vec::new());
+        for organ in &of {
+            let record = links.get(organ).filter(is_wanted);
+            let same = record.zip(served.get(organ)).is_some_and(|(r, s)| r.link.set_at == s.set_at);
+            if !same {
+                ended.extend(served.remove(organ));
+                wanted.extend(record);
+            }
+        }
         ended.iter().for_each(|served| served.stop.cancel());
         for task in ended.into_iter().flat_map(|served| served.tasks) {
             // Over before another takes its place.
             let _panicked = task.await.is_err();
         }
-        for (organ, _) in links.iter() {
-            if let (Some(record), false) = (wanted(organ), served.contains_key(organ)) {
-                match self.start(record, stop) {
-                    Some(started) => drop(served.insert(organ.clone(), started)),
-                    None => {
-                        tracing::error!(%organ, "a push link whose endpoint cannot be understood is not served")
-                    }
+        for record in wanted {
+            let organ = &record.link.organ;
+            if served.contains_key(organ) {
+                continue;
+            }
+            match self.start(record, stop) {
+                Some(started) => drop(served.insert(organ.clone(), started)),
+                None => {
+                    tracing::error!(%organ, "a push link whose endpoint cannot be understood is not served")
                 }
             }
         }
-        self.count(&links, nodes);
     }
 
-    fn start(self: &Arc<Self>, record: &LinkRecord, stop: &CancellationToken) -> Option<Served> {
+    fn start(self: &Arc<Self>, record: &LinkRecord, stop: &CancellationToken) -> Option<ServedLink> {
         let link = &record.link;
         let place = Place::parse(&link.endpoint)?;
         let (tls, targets) = (Arc::clone(&self.tls), Arc::clone(&self.options.targets));
@@ -179,18 +195,19 @@ impl Pushes {
             tasks.push(self.tasks.spawn(feeder.run(stop.clone())));
         }
         tracing::info!(organ = %link.organ, endpoint = link.endpoint, "a push link is served");
-        Some(Served { set_at: link.set_at, stop, tasks })
+        Some(ServedLink { set_at: link.set_at, stop, tasks })
     }
 
-    fn count(&self, links: &HashMap<OrganId, Arc<LinkRecord>>, nodes: &Nodes) {
-        let state = |record: &LinkRecord| match (record.link.enabled, &record.outage) {
-            (false, _) => LinkState::Paused,
-            (true, None) => LinkState::Up,
-            (true, Some(_)) => LinkState::Out,
-        };
-        for counted in [LinkState::Up, LinkState::Out, LinkState::Paused] {
-            let its = links.iter().filter(|(organ, record)| state(record) == counted && nodes.sees_to(organ));
-            self.dispatch.metrics.push_links.of(counted).set(its.count() as f64);
+    fn count(&self, served: &Served, nodes: &Nodes) {
+        let links = self.dispatch.links.all();
+        let out = |organ: &&OrganId| links.get(*organ).is_some_and(|record| record.outage.is_some());
+        let out = served.keys().filter(out).count();
+        let paused =
+            links.values().filter(|record| !record.link.enabled && nodes.sees_to(&record.link.organ));
+        for (state, count) in
+            [(LinkState::Up, served.len() - out), (LinkState::Out, out), (LinkState::Paused, paused.count())]
+        {
+            self.dispatch.metrics.push_links.of(state).set(count as f64);
         }
     }
 }

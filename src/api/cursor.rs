@@ -21,6 +21,10 @@ pub enum Log {
     Organs,
     /// The versions of the directory.
     Directory,
+    /// Dead letters, page by page.
+    DeadLetters,
+    /// Holds, page by page.
+    Holds,
 }
 
 impl Log {
@@ -31,6 +35,8 @@ impl Log {
             Self::Received => 'v',
             Self::Organs => 'o',
             Self::Directory => 'd',
+            Self::DeadLetters => 'x',
+            Self::Holds => 'h',
         }
     }
 }

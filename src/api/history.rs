@@ -100,7 +100,7 @@ impl Api {
         let last = found.last().filter(|_| found.len() == limit);
         let next_page_token = last.map(|last| cursor::write(Log::Sent, organ.as_str(), last.key.0));
         let message = |record: &MessageRecord| v1::SentMessage {
-            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
+            envelope: Some(convert::kept_envelope(record)),
             deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
         };
         Ok(v1::ListSentResponse {
@@ -141,7 +141,7 @@ impl Api {
 fn seen(record: &MessageRecord, is_notice: bool) -> v1::Envelope {
     match is_notice {
         true => convert::notice(&record.message).0,
-        false => convert::envelope(&record.message, record.payload_bytes),
+        false => convert::kept_envelope(record),
     }
 }
 

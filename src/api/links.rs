@@ -67,7 +67,7 @@ impl LinkService for Api {
 impl Api {
     /// The organ a call is about, and who calls.
     fn link_of(&self, caller: Caller, named: &str, path: &str) -> Result<(OrganId, String), Refusal> {
-        if caller != Caller::Operator {
+        if !matches!(caller, Caller::Operator(_)) {
             let speaker = self.speaker(caller, named, path)?;
             return Ok((speaker.organ, speaker.by.to_string()));
         }

@@ -9,6 +9,7 @@ use tonic_reflection::server::Error as ReflectionError;
 
 use super::Api;
 use super::exchange::Exchange;
+use super::operations::Operations;
 use super::untyped::TypedErrors;
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::identity::accept::Incoming;
@@ -16,6 +17,7 @@ use crate::proto::DESCRIPTOR_SET;
 use crate::proto::v1::directory_service_server::DirectoryServiceServer;
 use crate::proto::v1::document_exchange_service_server::DocumentExchangeServiceServer;
 use crate::proto::v1::link_service_server::LinkServiceServer;
+use crate::proto::v1::operations_service_server::OperationsServiceServer;
 
 /// HTTP/2 flow-control windows: several batches of small documents, or a good part of a large one.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -53,6 +55,7 @@ pub async fn serve(
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<DocumentExchangeServiceServer<Exchange>>().await;
     health.set_serving::<DirectoryServiceServer<Api>>().await;
+    health.set_serving::<OperationsServiceServer<Operations>>().await;
     health.set_serving::<LinkServiceServer<Api>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -64,6 +67,8 @@ pub async fn serve(
     let exchange = DocumentExchangeServiceServer::new(Exchange(Arc::clone(&api)))
         .max_decoding_message_size(request_bytes_max)
         .max_encoding_message_size(usize::MAX);
+    let operations = OperationsServiceServer::new(Operations(Arc::clone(&api)))
+        .max_decoding_message_size(ENVELOPE_BYTES_MAX);
     let links = LinkServiceServer::from_arc(Arc::clone(&api)).max_decoding_message_size(ENVELOPE_BYTES_MAX);
     let directory = DirectoryServiceServer::from_arc(api).max_decoding_message_size(ENVELOPE_BYTES_MAX);
     let reflection_v1 = reflection().build_v1()?;
@@ -72,6 +77,7 @@ pub async fn serve(
         drain.cancelled().await;
         health.set_not_serving::<DocumentExchangeServiceServer<Exchange>>().await;
         health.set_not_serving::<DirectoryServiceServer<Api>>().await;
+        health.set_not_serving::<OperationsServiceServer<Operations>>().await;
         health.set_not_serving::<LinkServiceServer<Api>>().await;
         stop.cancelled().await;
     };
@@ -84,6 +90,7 @@ pub async fn serve(
         .layer(TypedErrors(request_bytes_max))
         .add_service(exchange)
         .add_service(directory)
+        .add_service(operations)
         .add_service(links)
         .add_service(health_service)
         .add_service(reflection_v1)

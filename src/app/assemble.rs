@@ -26,6 +26,7 @@ use crate::intake::{Intake, Rules};
 use crate::ledger::{Commits, Ledger};
 use crate::metrics::Metrics;
 use crate::push::{self, Network, Pushes, Targets};
+use crate::retention::Retention;
 use crate::submission::Desk;
 
 pub(super) fn dispatch(
@@ -115,6 +116,13 @@ pub(super) fn api(
     let directory = (directory, Arc::clone(&parts.versions));
     let targets = Arc::clone(parts.pushes.targets());
     Arc::new(Api::new(desk, dispatch, directory, limits, targets, tasks.clone(), drain.clone()))
+}
+
+/// What removes payloads; none where they are kept for good.
+pub(super) fn retention(config: &Config, parts: &Parts) -> Option<Retention> {
+    let Dispatch { ledger, clock, metrics, .. } = &*parts.dispatch;
+    let body_after = Some(config.retention.body_after).filter(|after| !after.is_zero())?;
+    Some(Retention::new(Arc::clone(ledger), Arc::clone(clock), Arc::clone(metrics), body_after))
 }
 
 /// Where documents go that several organs could get.

@@ -32,9 +32,10 @@ pub async fn server(
     drain: &CancellationToken,
 ) -> Result<Server, StartError> {
     let dispatch = Arc::clone(&parts.dispatch);
+    let body_after = config.retention.body_after;
     let refresh = move || {
         let dispatch = Arc::clone(&dispatch);
-        async move { refresh(&dispatch).await }
+        async move { refresh(&dispatch, body_after).await }
     };
     let listen = config.ops.listen;
     let server = Server::bind(listen, exposition, readiness(config, parts, drain), refresh)
@@ -130,7 +131,7 @@ fn certificate_good(certificate: &Path, now: Timestamp) -> Result<(), String> {
     }
 }
 
-async fn refresh(dispatch: &Dispatch) {
+async fn refresh(dispatch: &Dispatch, body_after: Duration) {
     let metrics = &dispatch.metrics;
     metrics.hot_bytes.set(dispatch.hot.bytes() as f64);
     // A failure is in the log; the figures stay as they were.
@@ -147,4 +148,11 @@ async fn refresh(dispatch: &Dispatch) {
     }
     let age = tally.oldest_open.map_or(Duration::ZERO, |at| dispatch.clock.now().since(at));
     metrics.deliveries_oldest_open.set(age.as_secs_f64());
+    let (Ok(kept_since), Ok(bytes)) = (dispatch.ledger.kept_since().await, dispatch.ledger.bytes().await)
+    else {
+        return;
+    };
+    metrics.ledger_bytes.set(bytes as f64);
+    let due = kept_since.filter(|_| !body_after.is_zero()).map(|since| since.plus(body_after));
+    metrics.retention_overdue.set(due.map_or(0.0, |due| dispatch.clock.now().since(due).as_secs_f64()));
 }

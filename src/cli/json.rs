@@ -133,6 +133,7 @@ pub fn envelope(envelope: &v1::Envelope) -> Value {
         "accept_time": times::exact(envelope.accept_time.as_ref()),
         "expire_time": times::exact(envelope.expire_time.as_ref()),
         "change_reason": envelope.change.as_ref().map(|change| change.reason.as_str()),
+        "purge_time": times::exact(envelope.purge_time.as_ref()),
     })
 }
 
@@ -209,6 +210,58 @@ fn push_outage(outage: &v1::PushOutage) -> Value {
         "cause": enum_name(outage.cause().as_str_name(), "DELIVERY_CAUSE_"),
         "reason": given(&outage.reason),
         "next_attempt_time": times::exact(outage.next_attempt_time.as_ref()),
+    })
+}
+
+/// A dead letter.
+pub fn dead_letter(letter: &v1::DeadLetter) -> Value {
+    json!({
+        "type": "dead_letter",
+        "delivery": letter.delivery.as_ref().map(delivery_status),
+        "sender": letter.sender,
+        "message_id": letter.message_id,
+        "payload_bytes": letter.payload_bytes,
+        "accept_time": times::exact(letter.accept_time.as_ref()),
+        "dead_time": times::exact(letter.dead_time.as_ref()),
+        "cause": enum_name(letter.cause().as_str_name(), "DELIVERY_CAUSE_"),
+        "reason": given(&letter.reason),
+    })
+}
+
+/// What became of a dead letter.
+pub fn dead_letter_result(result: &v1::DeadLetterResult) -> Value {
+    let refusal = result.refusal.as_ref();
+    json!({
+        "type": "dead_letter_result",
+        "delivery_id": result.delivery_id,
+        "state": enum_name(result.state().as_str_name(), "DELIVERY_STATE_"),
+        "refused": refusal.and_then(|refusal| enum_name(refusal.reason().as_str_name(), "ERROR_REASON_")),
+    })
+}
+
+/// A hold.
+pub fn hold(hold: &v1::Hold) -> Value {
+    let message = match &hold.held {
+        Some(v1::hold::Held::Message(message)) => {
+            Some(json!({ "sender": message.sender, "message_id": message.message_id }))
+        }
+        _ => None,
+    };
+    let organ = match &hold.held {
+        Some(v1::hold::Held::Organ(organ)) => Some(organ),
+        _ => None,
+    };
+    json!({
+        "type": "hold",
+        "hold_id": hold.hold_id,
+        "message": message,
+        "organ": organ,
+        "set_by": hold.set_by,
+        "set_time": times::exact(hold.set_time.as_ref()),
+        "reason": hold.reason,
+        "released_by": given(&hold.released_by),
+        "release_time": times::exact(hold.release_time.as_ref()),
+        "release_reason": given(&hold.release_reason),
     })
 }
 

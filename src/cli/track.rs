@@ -72,6 +72,7 @@ fn show_tables(out: &mut Out, story: &v1::TrackResponse) -> Result<(), Exit> {
             ),
             (Word::AcceptTime, times::short(envelope.accept_time.as_ref())),
             (Word::ExpireTime, times::short(envelope.expire_time.as_ref())),
+            (Word::PurgeTime, times::short(envelope.purge_time.as_ref())),
         ],
     ))?;
     out.text(tables::deliveries(lang, &story.deliveries))?;

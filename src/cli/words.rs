@@ -116,6 +116,20 @@ words! {
     Expired = "quá hạn", "expired";
     Cancelled = "đã lấy lại", "cancelled";
     Dead = "cần người xử lý", "dead";
+    Purged = "đã xóa nội dung", "payload purged";
+    Held = "lưu giữ theo yêu cầu", "held";
+    Released = "thôi lưu giữ", "released";
+    Replayed = "cho giao lại", "replayed";
+    Discarded = "người vận hành hủy bỏ", "an operator gave it up";
+    PurgeTime = "Xóa nội dung lúc", "Payload purged at";
+    DeadSince = "Dừng từ (+07:00)", "Dead since (+07:00)";
+    Hold = "Mã lưu giữ", "Hold";
+    HeldThing = "Đối tượng lưu giữ", "Keeps";
+    SetBy = "Người đặt", "Set by";
+    SetTime = "Đặt lúc (+07:00)", "Set at (+07:00)";
+    ReleasedBy = "Người thôi", "Released by";
+    ReleaseTime = "Thôi lúc (+07:00)", "Released at (+07:00)";
+    MoreDead = "còn nữa: chạy lại lệnh", "there are more: run the command again";
     Queued = "đang chờ lấy", "queued";
     InFlight = "đang giao", "in flight";
     Waiting = "chờ giao lại", "waiting";
@@ -206,6 +220,10 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Status => Word::Reported,
         v1::ReceiptKind::Requested => Word::Requested,
         v1::ReceiptKind::Lapsed => Word::Lapsed,
+        v1::ReceiptKind::Purged => Word::Purged,
+        v1::ReceiptKind::Held => Word::Held,
+        v1::ReceiptKind::Released => Word::Released,
+        v1::ReceiptKind::Replayed => Word::Replayed,
     }
 }
 
@@ -253,6 +271,7 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::AttemptsExhausted => Word::AttemptsExhausted,
         v1::DeliveryCause::QueueRefused => Word::QueueRefused,
         v1::DeliveryCause::RecipientClosed => Word::RecipientClosed,
+        v1::DeliveryCause::Discarded => Word::Discarded,
         v1::DeliveryCause::PushUnreachable => Word::PushUnreachable,
         v1::DeliveryCause::PushTimedOut => Word::PushTimedOut,
         v1::DeliveryCause::PushFailed => Word::PushFailed,

@@ -76,7 +76,7 @@ pub enum State {
     Rejected,
     /// End: not taken by its deadline.
     Expired,
-    /// End: recalled before it was fetched.
+    /// End: recalled before it was fetched, or dead and given up by an operator.
     Cancelled,
     /// Cannot go on by itself; an operator decides, or the deadline.
     Dead,
@@ -146,7 +146,8 @@ pub struct Progress {
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
-    /// Attempts among those made that failed for reasons of the link: they do not count towards the most there may be.
+    /// Attempts among those made that failed for reasons of the link, or were made before a replay: they do not count
+    /// towards the most there may be.
     pub spared: u32,
 }
 
@@ -261,12 +262,22 @@ pub enum Event {
         /// Why, in the sender's words.
         reason: String,
     },
+    /// An operator sends it on its way again, for as many attempts as a new one gets.
+    Replay {
+        /// Why, in the operator's words; may be empty.
+        reason: String,
+    },
+    /// An operator gives it up.
+    Discard {
+        /// Why, in the operator's words.
+        reason: String,
+    },
 }
 
 /// How retries go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// After this many attempts a delivery is dead.
+    /// After this many attempts a delivery is dead; when an operator replays it, after as many again.
     pub attempts_max: u32,
     /// The first backoff.
     pub retry_delay_min: Duration,
@@ -334,6 +345,9 @@ pub enum StepRefused {
     /// Its recipient has been offered it.
     #[error("the delivery was offered")]
     Offered,
+    /// It can go on by itself: only a dead one is replayed or discarded.
+    #[error("the delivery is {}, not dead", .0.as_str())]
+    NotDead(State),
 }
 
 /// Decides what an event does to a delivery. `chance` (0 to 1) places a retry within its jitter.
@@ -383,6 +397,29 @@ pub fn step(
             ))
         }
         Event::Cancel { agreed, reason } => cancel(now, *agreed, reason),
+        Event::Replay { reason } => {
+            parked(now, at)?;
+            // The attempt goes on, since it fences leases; what was made of it counts no more.
+            let next = Progress { state: State::Queued, spared: now.attempt, ..*now };
+            let entry = Entry { reason: reason.clone(), ..Entry::of(ReceiptKind::Replayed) };
+            Ok(Step::Moved(next, Some(entry)))
+        }
+        Event::Discard { reason } => {
+            parked(now, at)?;
+            let cause = Some(Cause::Discarded);
+            let entry = Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Cancelled) };
+            Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
+        }
+    }
+}
+
+/// Whether an operator can decide about a delivery: it is dead, and its deadline has not passed.
+fn parked(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
+    match now.state {
+        State::Dead if at < now.expires_at => Ok(()),
+        // It expires instead.
+        State::Dead => Err(StepRefused::NotReady),
+        other => Err(StepRefused::NotDead(other)),
     }
 }
 

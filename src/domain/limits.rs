@@ -85,6 +85,16 @@ pub const ORGANS_PAGE_MAX: u32 = 1_000;
 /// Organs in a page of the directory that names no size.
 pub const ORGANS_PAGE_DEFAULT: u32 = 100;
 
+/// Most dead letters in one page, and most that are named in one call.
+pub const DEAD_LETTERS_MAX: u32 = 1_000;
+/// Dead letters in a page that names no size.
+pub const DEAD_LETTERS_DEFAULT: u32 = 100;
+/// Most dead letters one call decides about by a filter.
+pub const DEAD_LETTERS_DECIDED_MAX: u32 = 10_000;
+/// Most holds in one page.
+pub const HOLDS_PAGE_MAX: u32 = 1_000;
+/// Holds in a page that names no size.
+pub const HOLDS_PAGE_DEFAULT: u32 = 100;
 /// Longest endpoint of a push link, characters.
 pub const ENDPOINT_CHARS_MAX: usize = 300;
 /// Most deliveries a push link can have on their way.

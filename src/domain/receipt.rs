@@ -33,11 +33,19 @@ pub enum ReceiptKind {
     Requested,
     /// What was asked has no answer any more: the document or the request ended without one.
     Lapsed,
+    /// The payload was removed, a set time after the message's last delivery ended.
+    Purged,
+    /// An operator holds the message: its payload is not removed.
+    Held,
+    /// An operator ended a hold.
+    Released,
+    /// An operator sent a dead delivery on its way again.
+    Replayed,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -50,6 +58,10 @@ impl ReceiptKind {
         Self::Status,
         Self::Requested,
         Self::Lapsed,
+        Self::Purged,
+        Self::Held,
+        Self::Released,
+        Self::Replayed,
     ];
 
     /// The name used in metrics and logs.
@@ -67,11 +79,15 @@ impl ReceiptKind {
             Self::Status => "status",
             Self::Requested => "requested",
             Self::Lapsed => "lapsed",
+            Self::Purged => "purged",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Replayed => "replayed",
         }
     }
 }
 
-/// Why a delivery was deferred or is dead.
+/// Why a delivery was deferred, is dead or was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The recipient asked for a later attempt.
@@ -88,6 +104,8 @@ pub enum Cause {
     QueueRefused,
     /// The recipient has closed and it is not known who took over.
     RecipientClosed,
+    /// It was dead, and an operator gave it up.
+    Discarded,
     /// The recipient's endpoint cannot be reached, or takes nothing now.
     PushUnreachable,
     /// The recipient's endpoint did not answer in time.
@@ -100,6 +118,25 @@ pub enum Cause {
     PushLinkRefused,
 }
 
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::RecipientDeferred,
+        Self::LeaseExpired,
+        Self::Disconnected,
+        Self::GatewayRestarted,
+        Self::AttemptsExhausted,
+        Self::QueueRefused,
+        Self::RecipientClosed,
+        Self::Discarded,
+        Self::PushUnreachable,
+        Self::PushTimedOut,
+        Self::PushFailed,
+        Self::PushRefused,
+        Self::PushLinkRefused,
+    ];
+}
+
 /// Who stands behind a receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asserter {
@@ -107,6 +144,18 @@ pub enum Asserter {
     Gateway,
     /// The organ whose certificate spoke.
     Organ(OrganId),
+    /// The operator of the gateway of this name.
+    Operator(String),
+}
+
+impl Asserter {
+    /// The operator's name, where it is one.
+    pub fn operator(&self) -> Option<&str> {
+        match self {
+            Self::Operator(name) => Some(name),
+            Self::Gateway | Self::Organ(_) => None,
+        }
+    }
 }
 
 /// One entry of a message's evidence. Never changed once appended.
@@ -130,9 +179,9 @@ pub struct Receipt {
     pub time: Timestamp,
     /// Who asserts it.
     pub asserted_by: Asserter,
-    /// The delivery it is about; none for an acceptance.
+    /// The delivery it is about; none where it is about the whole message.
     pub delivery: Option<ReceiptDelivery>,
-    /// Why, for deferred and dead.
+    /// Why, for deferred and dead, and where an operator cancelled it.
     pub cause: Option<Cause>,
     /// Words for people: the recipient's reason, the legal basis of a redirection, why a status came about.
     pub reason: String,

@@ -108,6 +108,10 @@ reasons! {
     RequestOpen = "REQUEST_OPEN", Precondition, Caller;
     AlreadyChanged = "ALREADY_CHANGED", Precondition, Caller;
     NothingToRecall = "NOTHING_TO_RECALL", Precondition, Caller;
+    OperatorsOnly = "OPERATORS_ONLY", Denied, Caller;
+    PayloadPurged = "PAYLOAD_PURGED", Precondition, Caller;
+    NotDeadLetter = "NOT_DEAD_LETTER", Precondition, Caller;
+    HoldNotFound = "HOLD_NOT_FOUND", NotFound, Caller;
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;

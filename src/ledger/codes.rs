@@ -42,11 +42,12 @@ codes! {
     Hold { Stream = 0, Fetch = 1, Queue = 2, }
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
-        Cancelled = 8, Dead = 9, Status = 10, Requested = 11, Lapsed = 12,
+        Cancelled = 8, Dead = 9, Status = 10, Requested = 11, Lapsed = 12, Purged = 14, Held = 15, Released = 16,
+        Replayed = 17,
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,
-        QueueRefused = 6, RecipientClosed = 7,
+        QueueRefused = 6, RecipientClosed = 7, Discarded = 20,
         PushUnreachable = 10, PushTimedOut = 11, PushFailed = 12, PushRefused = 13, PushLinkRefused = 14,
     }
     StatusCode {

@@ -9,21 +9,23 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::codes::bounded;
+use super::custody::Work;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, LinkChange,
-    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
-    StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, Error, Hold,
+    HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange, MailboxTally, MessageKey,
+    MessageRecord, Nodes, Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers,
+    ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
+use crate::domain::retention::HoldId;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
@@ -32,9 +34,12 @@ mod cells;
 mod change;
 mod columns;
 mod command;
+mod custody;
+mod dead;
 mod facts;
 mod fault;
 mod history;
+mod holds;
 mod lineage;
 mod link;
 mod links;
@@ -275,7 +280,7 @@ impl Ledger for PostgresLedger {
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, _| Box::pin(report::file(db, sender.clone(), sender_sequence))))
     }
@@ -379,5 +384,63 @@ impl Ledger for PostgresLedger {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
+
+impl Custody for PostgresLedger {
+    fn kept(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<KeptBody>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(custody::kept(db, names, until, limit))))
+    }
+
+    fn kept_since(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(custody::kept_since(db))))
+    }
+
+    fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+    }
+
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+    }
+
+    fn release(
+        &self,
+        request: ReleaseRequest,
+    ) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(async move {
+            // Whoever sent a message that is held gets the receipt, so that its account has to be locked.
+            let hold = request.hold;
+            let sender = self.readers.read(|db, _| Box::pin(holds::sender(db, hold))).await?;
+            self.hand_over(|answer| Command::Custody(Work::Release(request, sender, answer))).await
+        })
+    }
+
+    fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+    }
+
+    fn holds(
+        &self,
+        released: bool,
+        before: Option<HoldId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Hold>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(holds::holds(db, released, before, limit))))
+    }
+
+    fn dead<'a>(
+        &'a self,
+        filter: &'a DeadFilter,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>> {
+        Box::pin(
+            self.readers.read(move |db, names| Box::pin(dead::dead(db, names, filter.clone(), after, limit))),
+        )
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(custody::bytes(db))))
     }
 }

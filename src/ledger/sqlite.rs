@@ -8,27 +8,31 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Error, KeyedMessage, Ledger, Link, LinkChange,
-    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
-    StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, Error, Hold,
+    HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange, MailboxTally, MessageKey,
+    MessageRecord, Nodes, Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers,
+    ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
+use crate::domain::retention::HoldId;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
 mod accept;
 mod change;
 mod codes;
+mod custody;
+mod dead;
 mod history;
+mod holds;
 mod lineage;
 mod links;
 mod mailbox;
@@ -42,6 +46,7 @@ mod schema;
 mod step;
 mod writer;
 
+use super::custody::Work;
 use readers::Readers;
 use writer::Command;
 
@@ -270,7 +275,7 @@ impl Ledger for SqliteLedger {
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, _| report::file(db, &sender, sender_sequence)))
     }
@@ -369,5 +374,57 @@ impl Ledger for SqliteLedger {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
+
+impl Custody for SqliteLedger {
+    fn kept(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<KeptBody>, Error>> {
+        Box::pin(self.readers.read(move |db, names| custody::kept(db, names, until, limit)))
+    }
+
+    fn kept_since(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| custody::kept_since(db)))
+    }
+
+    fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+    }
+
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+    }
+
+    fn release(
+        &self,
+        request: ReleaseRequest,
+    ) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Release(request, None, answer))))
+    }
+
+    fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+    }
+
+    fn holds(
+        &self,
+        released: bool,
+        before: Option<HoldId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Hold>, Error>> {
+        Box::pin(self.readers.read(move |db, _| holds::holds(db, released, before, limit)))
+    }
+
+    fn dead<'a>(
+        &'a self,
+        filter: &'a DeadFilter,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>> {
+        let filter = filter.clone();
+        Box::pin(self.readers.read(move |db, names| dead::dead(db, names, &filter, after, limit)))
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(|db, _| custody::bytes(db)))
     }
 }

@@ -12,9 +12,10 @@ use crate::domain::link::{LinkRecord, Outage, Server};
 use crate::domain::message::Urgency;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
+use crate::domain::retention::Held;
 use crate::domain::status::{Staff, StatusCode};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, DeliveryRecord, Message, Reported, Stepped};
+use crate::ledger::{Accepted, DeadLetter, DeliveryRecord, Hold, Message, MessageRecord, Reported, Stepped};
 
 mod changes;
 
@@ -151,6 +152,10 @@ fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
         ReceiptKind::Status => v1::ReceiptKind::Status,
         ReceiptKind::Requested => v1::ReceiptKind::Requested,
         ReceiptKind::Lapsed => v1::ReceiptKind::Lapsed,
+        ReceiptKind::Purged => v1::ReceiptKind::Purged,
+        ReceiptKind::Held => v1::ReceiptKind::Held,
+        ReceiptKind::Released => v1::ReceiptKind::Released,
+        ReceiptKind::Replayed => v1::ReceiptKind::Replayed,
     }
 }
 
@@ -163,12 +168,19 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
         Cause::RecipientClosed => v1::DeliveryCause::RecipientClosed,
+        Cause::Discarded => v1::DeliveryCause::Discarded,
         Cause::PushUnreachable => v1::DeliveryCause::PushUnreachable,
         Cause::PushTimedOut => v1::DeliveryCause::PushTimedOut,
         Cause::PushFailed => v1::DeliveryCause::PushFailed,
         Cause::PushRefused => v1::DeliveryCause::PushRefused,
         Cause::PushLinkRefused => v1::DeliveryCause::PushLinkRefused,
     }
+}
+
+/// A cause given by a caller; none when the number is none of the contract's.
+pub fn cause_of(number: i32) -> Option<Cause> {
+    let asked = v1::DeliveryCause::try_from(number).ok()?;
+    Cause::ALL.into_iter().find(|known| cause(*known) == asked)
 }
 
 /// A business status.
@@ -217,6 +229,7 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         asserted_by: match &receipt.asserted_by {
             Asserter::Gateway => "gateway".to_owned(),
             Asserter::Organ(organ) => organ.to_string(),
+            Asserter::Operator(name) => format!("operator:{name}"),
         },
         recipient: delivery.map(|d| d.recipient.to_string()).unwrap_or_default(),
         addressed_to: optional(delivery.and_then(|d| d.addressed_to.as_ref())),
@@ -288,6 +301,12 @@ pub fn envelope(message: &Message, payload_bytes: u64) -> v1::Envelope {
         expire_time: Some(timestamp(message.expires_at)),
         ..kept
     }
+}
+
+/// The envelope of a message as the ledger has it now.
+pub fn kept_envelope(record: &MessageRecord) -> v1::Envelope {
+    let purge_time = record.purged_at.map(timestamp);
+    v1::Envelope { purge_time, ..envelope(&record.message, record.payload_bytes) }
 }
 
 /// What the ledger keeps of an envelope as an opaque header: the fields it has no columns for.
@@ -371,6 +390,51 @@ pub fn push_link(record: &LinkRecord, receipts_taken: u64) -> v1::PushLink {
         set_by: link.set_by.clone(),
         outage: out.as_ref().map(outage),
         receipts_taken,
+    }
+}
+
+/// A dead letter.
+pub fn dead_letter(letter: &DeadLetter) -> v1::DeadLetter {
+    v1::DeadLetter {
+        delivery: Some(delivery_status(&letter.delivery)),
+        sender: letter.sender.to_string(),
+        message_id: letter.message_id.to_string(),
+        payload_bytes: letter.payload_bytes,
+        accept_time: Some(timestamp(letter.accepted_at)),
+        dead_time: Some(timestamp(letter.dead_since)),
+        cause: letter.cause.map_or(v1::DeliveryCause::Unspecified, cause).into(),
+        reason: letter.reason.clone(),
+    }
+}
+
+/// What became of a dead letter.
+pub fn dead_letter_result(delivery_id: String, decided: &Result<State, Refusal>) -> v1::DeadLetterResult {
+    v1::DeadLetterResult {
+        delivery_id,
+        state: decided.as_ref().map_or(v1::DeliveryState::Unspecified, |now| state(*now)).into(),
+        refusal: decided.as_ref().err().map(refusal),
+    }
+}
+
+/// A hold.
+pub fn hold(hold: &Hold) -> v1::Hold {
+    let held = match &hold.held {
+        Held::Organ(organ) => v1::hold::Held::Organ(organ.to_string()),
+        Held::Message { sender, message_id } => v1::hold::Held::Message(v1::HeldMessage {
+            sender: sender.to_string(),
+            message_id: message_id.to_string(),
+        }),
+    };
+    let released = hold.released.as_ref();
+    v1::Hold {
+        hold_id: hold.id.to_string(),
+        held: Some(held),
+        set_by: hold.set.by.clone(),
+        set_time: Some(timestamp(hold.set.at)),
+        reason: hold.set.reason.clone(),
+        released_by: released.map(|released| released.by.clone()).unwrap_or_default(),
+        release_time: released.map(|released| timestamp(released.at)),
+        release_reason: released.map(|released| released.reason.clone()).unwrap_or_default(),
     }
 }
 

@@ -9,8 +9,9 @@ use tonic_types::StatusExt;
 use crate::domain::delivery::Outcome;
 use crate::domain::push::{Said, Trouble};
 use crate::domain::receipt::Cause;
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Reason, Refusal};
 use crate::identity::endpoint::Error as TlsError;
+use crate::proto::convert;
 use crate::proto::v1::{self, deliver_response};
 
 /// Longest text of an endpoint's that goes into a receipt, characters.
@@ -72,6 +73,9 @@ fn unconnected(fault: &Fault) -> Said {
 
 fn answered(status: &Status) -> Said {
     let code = status.code();
+    if is_unreadable(status) {
+        return Said::Failed(trouble(Cause::PushFailed, "the endpoint's answer cannot be read"));
+    }
     let said = |cause| {
         let words: String =
             status.message().chars().filter(|c| !c.is_control()).take(SAID_CHARS_MAX).collect();
@@ -94,6 +98,13 @@ fn answered(status: &Status) -> Said {
         | Code::NotFound
         | Code::FailedPrecondition => Said::Shut(said(Cause::PushLinkRefused)),
     }
+}
+
+/// What the gateway's own codec says of an answer it cannot decode.
+fn is_unreadable(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| {
+        info.domain == convert::ERROR_DOMAIN && info.reason == Reason::MalformedRequest.as_str()
+    })
 }
 
 #[cfg(test)]
@@ -149,6 +160,13 @@ mod tests {
         let Said::Away(trouble) = of(&status, None) else { panic!("{status:?}") };
         assert_eq!(trouble.retry_in, Some(Duration::from_secs(7)));
         assert!(trouble.reason.starts_with("Unavailable: bậnxxx") && trouble.reason.chars().count() < 330);
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_no_word_about_the_delivery() {
+        let status =
+            convert::status(&Refusal::new(Reason::MalformedRequest, "the message cannot be decoded"));
+        assert_eq!((status.code(), cause(&of(&status, None)).0), (Code::InvalidArgument, "failed"));
     }
 
     #[test]

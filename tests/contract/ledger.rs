@@ -17,6 +17,8 @@ mod acceptance;
 mod bounds;
 mod changes;
 mod commits;
+mod custody;
+mod dead;
 mod durable;
 pub mod inspect;
 mod ladder;
@@ -34,6 +36,7 @@ mod redirects;
 mod reports;
 pub mod sqlite;
 mod steps;
+mod week;
 
 /// What a ledger is opened with, whatever it is kept in.
 #[derive(Clone, Debug)]
@@ -63,6 +66,11 @@ pub trait LedgerUnderTest: Send + Sync + Sized + 'static {
 
     /// Opens what is there, with few places in its queue and small commits, so that tests meet their bounds.
     fn open(&self) -> impl Future<Output = (Arc<dyn Ledger>, Commits)> + Send;
+
+    /// What the store does by itself from time to time is done now.
+    fn tidied(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Where the ledger is found after the sudden death of the process that had it open, at whatever it was.
     fn killed(self, ledger: Arc<dyn Ledger>) -> impl Future<Output = Self> + Send;
@@ -204,6 +212,11 @@ macro_rules! stamp {
                 redirects: another_delivery_takes_its_place what_is_held_stays_and_what_has_ended_is_never_moved
                     a_second_closing_is_followed one_of_two_nodes_moves_it nobody_took_over
                     what_is_redirected_is_no_longer_unpublished;
+                custody: a_payload_goes_a_set_time_after_the_last_end what_took_its_place_keeps_it_too
+                    files_go_with_it_and_late_ones_follow a_hold_keeps_until_it_is_released
+                    a_hold_of_an_organ_keeps_what_it_sends_and_receives a_hold_that_was_set_in_time_holds;
+                dead: found_by_organ_and_cause a_replay_gives_as_many_attempts_again what_is_discarded_has_ended;
+                week: a_week_of_traffic_levels_off;
                 queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
                     mailboxes_add_up;
                 changes: a_recall_is_absolute_before_the_offer_and_asks_after_it an_answer_ends_the_request

@@ -108,3 +108,46 @@ async fn a_name_that_points_inward_is_not_connected_to() {
     assert!(endpoint.memory.brought().is_empty());
     assert_eq!(gateway.stop(), Some(0));
 }
+
+/// The same by the command line, in both languages.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_registers_shows_and_deletes() {
+    let site = site(&[]);
+    let endpoint = Endpoint::of(&site, "H49");
+    let gateway = site.start();
+    let h49 = site.organ("H49");
+    let truc = async |arguments: &[&str]| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_truc"));
+        command.arg("link").args(arguments).arg("--endpoint").arg(format!("https://{}", gateway.address));
+        command.arg("--ca").arg(site.ca.certificate_path());
+        command.arg("--cert").arg(&h49.certificate).arg("--key").arg(&h49.key);
+        let done = crate::site::soon("truc link", command.output()).await.unwrap();
+        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let url = endpoint.url();
+    let (code, out, err) =
+        truc(&["set", &url, "--receipts", "--max-in-flight", "4", "--timeout", "5", "--json"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let set: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&set["type"], &set["organ"], &set["endpoint"]),
+        (&"push_link".into(), &"H49".into(), &url.into())
+    );
+    assert_eq!((&set["max_in_flight"], &set["timeout_s"]), (&4.into(), &5.into()));
+    assert_eq!((&set["push_receipts"], &set["outage"]), (&true.into(), &serde_json::Value::Null));
+    let (_, out, _) = truc(&["show", "--lang", "vi"]).await;
+    assert!(out.contains("Điểm nhận") && out.contains("đang nhận"), "{out}");
+    let (port, _) = endpoint.kill();
+    crate::town::submit(&site.agency(&gateway, "G22").await, ["m".into()], "H49").await;
+    crate::site::until("the link is out", async || get(&site, &gateway, "H49").await.outage.is_some()).await;
+    let (_, out, _) = truc(&["show", "--lang", "en"]).await;
+    assert!(
+        out.contains("takes nothing at present") && out.contains(&format!("https://127.0.0.1:{port}")),
+        "{out}"
+    );
+    assert!(out.contains("again from") && out.contains("the recipient's endpoint takes nothing"), "{out}");
+    assert_eq!(truc(&["delete"]).await.0, Some(0));
+    let (code, _, err) = truc(&["show"]).await;
+    assert!(code == Some(1) && err.contains("PUSH_LINK_NOT_FOUND"), "{code:?} {err}");
+    assert_eq!(gateway.stop(), Some(0));
+}

@@ -21,7 +21,11 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
             | ReceiptKind::Dead
             | ReceiptKind::Status
             | ReceiptKind::Requested
-            | ReceiptKind::Lapsed => false,
+            | ReceiptKind::Lapsed
+            | ReceiptKind::Purged
+            | ReceiptKind::Held
+            | ReceiptKind::Released
+            | ReceiptKind::Replayed => false,
         })
     })
 }

@@ -149,6 +149,38 @@ fn only_what_nobody_holds_is_redirected() {
     }
 }
 
+fn replay() -> Event {
+    Event::Replay { reason: String::new() }
+}
+
+#[test]
+fn a_replay_begins_a_round_of_attempts() {
+    let mut now = Progress::accepted(t(1_000_000));
+    assert_eq!(step(&now, &replay(), t(1), &POLICY, 0.0), Err(StepRefused::NotDead(State::Queued)));
+    for round in 1..=3 {
+        for attempt in 1..=POLICY.attempts_max {
+            if now.state == State::Waiting {
+                now = moved(&now, &Event::Due, now.due_at.unwrap()).0;
+            }
+            now = offered(&now, t(1));
+            let (next, entry) = moved(&now, &Event::Due, now.due_at.unwrap());
+            let wait = entry.and_then(|entry| entry.retry_time).map(|retry| retry.since(t(61)).as_secs());
+            assert_eq!(wait, (attempt < POLICY.attempts_max).then(|| 1 << (attempt - 1)));
+            now = next;
+        }
+        assert_eq!((now.state, now.attempt), (State::Dead, round * POLICY.attempts_max));
+        let (next, entry) = moved(&now, &replay(), t(90));
+        assert_eq!((next.state, next.due_at), (State::Queued, Some(t(1_000_000))));
+        assert_eq!(entry.unwrap().kind, ReceiptKind::Replayed);
+        now = next;
+    }
+    let (dead, _) = moved(&now, &Event::Strand { reason: String::new() }, t(100));
+    assert_eq!(step(&dead, &replay(), t(1_000_000), &POLICY, 0.0), Err(StepRefused::NotReady), "it expires");
+    let (ended, entry) = moved(&dead, &Event::Discard { reason: "lost".into() }, t(101));
+    assert_eq!((ended.state, ended.due_at), (State::Cancelled, None));
+    assert_eq!(entry.unwrap().cause, Some(Cause::Discarded));
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let lease = 0u32..8;
     prop_oneof![
@@ -166,6 +198,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Due),
         Just(redirect()),
         Just(Event::Strand { reason: "closed".into() }),
+        Just(replay()),
+        Just(Event::Discard { reason: "lost".into() }),
     ]
 }
 
@@ -179,13 +213,15 @@ proptest! {
         let mut now = Progress::accepted(t(300));
         let mut clock = 0;
         let mut ends = 0;
+        let mut rounds = 1;
         for (event, later) in events {
             clock += later;
             let before = now;
             if let Ok(Step::Moved(next, entry)) = step(&now, &event, t(clock), &POLICY, 0.5) {
                 prop_assert!(!before.state.is_end(), "{before:?} left its end by {event:?}");
                 prop_assert!(next.attempt >= before.attempt);
-                prop_assert!(next.attempt <= POLICY.attempts_max);
+                rounds += u32::from(matches!(event, Event::Replay { .. }));
+                prop_assert!(next.attempt <= POLICY.attempts_max * rounds);
                 now = next;
                 ends += usize::from(now.state.is_end());
                 let silent = matches!(

@@ -29,6 +29,7 @@ pub(super) struct Messages<'a> {
     pub payload_bytes: Vec<i64>,
     pub document_id: Vec<Option<&'a str>>,
     pub header: Vec<&'a [u8]>,
+    /// Kept apart.
     pub payload: Vec<&'a [u8]>,
 }
 
@@ -109,6 +110,7 @@ pub(super) struct NewReceipt<'a> {
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
+    /// An organ's number, or an operator's below zero.
     pub asserted_by: Option<OrganRef>,
     pub attempt: u32,
     pub cause: Option<Cause>,
@@ -220,6 +222,8 @@ pub(super) struct Files<'a> {
     pub sender: Vec<OrganRef>,
     pub sender_sequence: Vec<i64>,
     pub file: Vec<&'a [u8]>,
+    pub message: Vec<i64>,
+    pub time: Vec<i64>,
 }
 
 /// Deliveries that have moved on, from what they were to what they are.

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use crate::domain::delivery::Event;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
+use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
     AcceptAnswers, Acceptance, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
     StepRequest,
@@ -24,6 +25,7 @@ pub(super) enum Command {
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    Custody(Work),
     ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
@@ -36,6 +38,7 @@ pub(super) enum Done {
     Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
+    Custody(Worked),
     ChangeLink(bool),
     Nothing,
 }
@@ -47,6 +50,7 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
+            Self::Custody(work) => work.operations(),
             Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
@@ -74,17 +78,35 @@ impl Command {
             }
             Self::Step(batch, _) => {
                 into.extend(batch.iter().filter_map(|request| match &request.by {
-                    Asserter::Gateway => None,
+                    Asserter::Gateway | Asserter::Operator(_) => None,
                     Asserter::Organ(organ) => Some(organ),
                 }));
                 into.extend(self.successors());
             }
             Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
+            Self::Custody(work) => into.extend(work.organs()),
             Self::Published(..)
             | Self::PublishAgain(..)
             | Self::AdvanceMark(..)
             | Self::ChangeLink(..)
             | Self::Probe(_) => {}
+        }
+    }
+
+    /// The operators that must have a number before it can be done.
+    pub fn operators(&self) -> Vec<&str> {
+        match self {
+            Self::Step(batch, _) => batch.iter().filter_map(|request| request.by.operator()).collect(),
+            Self::Custody(work) => work.operator().into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What it asks about what is kept.
+    pub fn custody(&self) -> Option<&Work> {
+        match self {
+            Self::Custody(work) => Some(work),
+            _ => None,
         }
     }
 
@@ -109,6 +131,7 @@ impl Command {
             (Self::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
             (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+            (Self::Custody(work), Done::Custody(worked)) => return work.answer(worked),
             (Self::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
             (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
             _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
@@ -124,6 +147,7 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error)).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
+            Self::Custody(work) => return work.fail(error),
             Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => answer.send(Err(error)).is_err(),
         };
     }

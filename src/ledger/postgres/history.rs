@@ -21,16 +21,20 @@ use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRe
 macro_rules! message {
     () => {
         "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
-         m.expires_at, m.payload_bytes"
+         m.expires_at, m.payload_bytes, m.purged_at"
     };
 }
 
-macro_rules! delivery {
+macro_rules! delivery_columns {
     () => {
         "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
          d.ended_at, d.status, d.request, d.carries"
     };
 }
+pub(super) use delivery_columns;
+
+/// How many columns a delivery has.
+pub(super) const DELIVERY_COLUMNS: usize = 11;
 
 /// Messages with their payloads.
 pub(super) async fn messages(
@@ -40,7 +44,11 @@ pub(super) async fn messages(
 ) -> Result<Vec<KeyedMessage>, Fault> {
     // message.with_payload
     let statement = client
-        .prepare_cached(concat!("SELECT ", message!(), ", m.payload FROM message m WHERE m.key = ANY($1)"))
+        .prepare_cached(concat!(
+            "SELECT ",
+            message!(),
+            ", b.payload FROM message m JOIN body b ON b.message = m.key WHERE m.key = ANY($1)"
+        ))
         .await?;
     let keys: Vec<_> = keys.into_iter().map(|key| bounded(key.0)).collect();
     let rows = client.query(&statement, &[&keys]).await?;
@@ -136,7 +144,7 @@ pub(super) async fn received(
             "SELECT ",
             message!(),
             ", ",
-            delivery!(),
+            delivery_columns!(),
             " FROM delivery d JOIN message m ON m.key = d.message
              WHERE d.recipient = (SELECT ref FROM organ WHERE id = $1) AND d.id < $2
                  AND (NOT $3 OR d.due_at IS NOT NULL)
@@ -146,7 +154,7 @@ pub(super) async fn received(
     let before = before.map_or(i64::MAX, |id| bounded(id.0));
     let rows = client.query(&statement, &[&recipient.as_str(), &before, &open_only, &at_most(limit)]).await?;
     learn_senders(client, names, &rows).await?;
-    learn_recipients(client, names, &rows, 10).await?;
+    learn_recipients(client, names, &rows, 11).await?;
     let one = |row| {
         let mut cells = Cells::of(row);
         let mut record = record(names, &mut cells)?;
@@ -165,12 +173,12 @@ async fn whole(client: &ClientWrapper, names: &Names, rows: &[Row]) -> Result<Ve
     let statement = client
         .prepare_cached(concat!(
             "SELECT ",
-            delivery!(),
+            delivery_columns!(),
             ", d.message FROM message m
              JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
              WHERE m.key = ANY($1)
              UNION ALL SELECT ",
-            delivery!(),
+            delivery_columns!(),
             ", d.message FROM delivery d WHERE d.message = ANY($1) AND d.origin IS NOT NULL ORDER BY 1"
         ))
         .await?;
@@ -223,11 +231,13 @@ fn record(names: &Names, cells: &mut Cells<'_>) -> Result<MessageRecord, Fault> 
             expires_at: cells.time()?,
         },
         payload_bytes: cells.number()?,
+        purged_at: cells.time_if_any()?,
         deliveries: Vec::new(),
     })
 }
 
-fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Fault> {
+/// A delivery, from [`delivery_columns`].
+pub(super) fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Fault> {
     let (id, recipient): (_, OrganRef) = (cells.delivery()?, cells.plain()?);
     let addressed_to: Option<OrganRef> = cells.plain()?;
     Ok(DeliveryRecord {

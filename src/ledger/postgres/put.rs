@@ -25,6 +25,7 @@ pub(super) async fn put(
 ) -> Result<(), Fault> {
     try_join!(
         insert_messages(link, &sheet.new_messages),
+        insert_bodies(link, &sheet.new_messages),
         insert_deliveries(link, &sheet.new_deliveries),
         insert_receipts(link, &sheet.new_receipts),
         insert_files(link, &sheet.new_files),
@@ -54,7 +55,7 @@ async fn exactly(
 }
 
 async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 14> = [
+    let parameters: Parameters<'_, 13> = [
         &m.key,
         &m.sender,
         &m.message_id,
@@ -68,10 +69,15 @@ async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
         &m.payload_bytes,
         &m.document_id,
         &m.header,
-        &m.payload,
     ];
     let insert = link.client.execute(&link.statements.insert_messages, &parameters);
     exactly("insert_messages", m.key.len(), insert).await
+}
+
+async fn insert_bodies(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
+    let parameters: Parameters<'_, 2> = [&m.key, &m.payload];
+    let insert = link.client.execute(&link.statements.insert_bodies, &parameters);
+    exactly("insert_bodies", m.key.len(), insert).await
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
@@ -121,7 +127,12 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
 async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
     let parameters: Parameters<'_, 3> = [&f.sender, &f.sender_sequence, &f.file];
     let insert = link.client.execute(&link.statements.insert_files, &parameters);
-    exactly("insert_files", f.sender.len(), insert).await
+    exactly("insert_files", f.sender.len(), insert).await?;
+    if !f.sender.is_empty() {
+        // Where the payload is gone already, the file's time begins.
+        link.client.execute(&link.statements.keep_again, &[&f.message, &f.time]).await?;
+    }
+    Ok(())
 }
 
 /// What messages change, in an order in which each finds what was before it.

@@ -117,7 +117,7 @@ struct Wanted<'a> {
     acceptances: Vec<&'a Acceptance>,
     senders: Vec<OrganRef>,
     message_ids: Vec<&'a str>,
-    /// Senders and recipients of the acceptances, and those deliveries are redirected to.
+    /// Senders and recipients of the acceptances, those deliveries are redirected to, and those whose payloads go or are held.
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
@@ -149,6 +149,11 @@ impl<'a> Wanted<'a> {
         for successor in batch.iter().flat_map(Command::successors) {
             organs.insert(number(successor)?);
             deliveries_new += 1;
+        }
+        for custody in batch.iter().filter_map(Command::custody) {
+            for organ in custody.organs() {
+                organs.insert(number(organ)?);
+            }
         }
         for new in &acceptances {
             let sender = number(&new.message.sender)?;

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::{Asserter, Receipt, ReceiptChange, ReceiptDelivery};
+use crate::domain::receipt::{Receipt, ReceiptChange, ReceiptDelivery};
 use crate::domain::status::{Request, Status, StatusCode};
 use crate::ledger::codes::{at_most, bounded};
 use crate::ledger::{MessageKey, reports};
@@ -98,7 +98,7 @@ fn receipt(
     let mut cells = Cells::of(row);
     let (_, delivery): (i64, Option<i64>) = (cells.plain()?, cells.plain()?);
     let organ = |number: Option<OrganRef>| number.map(|number| names.name(number)).transpose();
-    let (sender, asserted_by) = (names.name(cells.plain()?)?, organ(cells.plain()?)?);
+    let (sender, asserted_by) = (names.name(cells.plain()?)?, names.asserter(cells.plain()?)?);
     let attempt = cells.small()?;
     let delivery = match (delivery, between) {
         (Some(id), Some(between)) => {
@@ -111,7 +111,7 @@ fn receipt(
     };
     Ok(Receipt {
         sender,
-        asserted_by: asserted_by.map_or(Asserter::Gateway, Asserter::Organ),
+        asserted_by,
         delivery,
         sender_sequence: cells.number()?,
         message_sequence: cells.small()?,
@@ -144,7 +144,8 @@ fn status(code: Option<StatusCode>, noted: Option<&str>) -> Result<Option<Box<St
     Ok(Some(Box::new(status)))
 }
 
-fn reason(bytes: Option<&[u8]>) -> Result<String, Fault> {
+/// Words for people.
+pub(super) fn reason(bytes: Option<&[u8]>) -> Result<String, Fault> {
     let text = std::str::from_utf8(bytes.unwrap_or_default());
     text.map(str::to_owned).map_err(|_| Fault::Invalid("reason"))
 }

@@ -17,7 +17,7 @@ use crate::domain::receipt::{Asserter, Receipt, ReceiptChange, ReceiptDelivery, 
 use crate::domain::status::{Decided, Standing};
 use crate::ledger::codes::{at_most, bounded};
 use crate::ledger::reports::{self, MESSAGES_OF_DOCUMENT_MAX, Reportable};
-use crate::ledger::{Between, ReportError, ReportRequest, Reported};
+use crate::ledger::{Between, ReportError, ReportRequest, Reported, StatusFile};
 
 /// Records one report, or says why not.
 pub(super) fn report<'a>(
@@ -76,6 +76,8 @@ fn record<'a>(
         sheet.new_files.sender.push(sender);
         sheet.new_files.sender_sequence.push(bounded(sender_sequence));
         sheet.new_files.file.push(file);
+        sheet.new_files.message.push(bounded(message.0));
+        sheet.new_files.time.push(time.as_micros());
     }
     sheet.new_receipts.push(NewReceipt {
         sender,
@@ -164,14 +166,18 @@ pub(super) async fn file(
     client: &ClientWrapper,
     sender: OrganId,
     sender_sequence: u64,
-) -> Result<Option<Bytes>, Fault> {
+) -> Result<Option<StatusFile>, Fault> {
     // status_file.read
     let statement = client
         .prepare_cached(
             "SELECT file FROM status_file
+             WHERE sender = (SELECT ref FROM organ WHERE id = $1) AND sender_sequence = $2
+             UNION ALL SELECT NULL FROM status_file_purged
              WHERE sender = (SELECT ref FROM organ WHERE id = $1) AND sender_sequence = $2",
         )
         .await?;
     let row = client.query_opt(&statement, &[&sender.as_str(), &bounded(sender_sequence)]).await?;
-    row.map(|row| Cells::of(&row).bytes()).transpose()
+    let Some(row) = row else { return Ok(None) };
+    let file: Option<&[u8]> = Cells::of(&row).plain()?;
+    Ok(Some(file.map_or(StatusFile::Purged, |file| StatusFile::Kept(Bytes::copy_from_slice(file)))))
 }

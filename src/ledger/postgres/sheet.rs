@@ -15,7 +15,7 @@ use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::Receipt;
+use crate::domain::receipt::{Asserter, Receipt};
 use crate::domain::status::{Request, StatusCode};
 use crate::domain::time::Timestamp;
 use crate::ledger::changes::Carries;
@@ -67,7 +67,7 @@ pub(super) struct Row {
     /// As the table has it.
     pub was_request: Option<Request>,
     pub carries: Carries,
-    /// Whether something beside a step has left a receipt of it now.
+    /// Whether something beside a step has left a receipt of it, or of its whole message, now.
     pub is_changed: bool,
 }
 
@@ -142,6 +142,15 @@ impl Sheet<'_> {
     /// The number of an organ that was entered before the transaction began.
     pub fn number(&self, organ: &OrganId) -> Result<OrganRef, Fault> {
         self.names.number(organ).ok_or(Fault::Unfamiliar)
+    }
+
+    /// Who asserts a receipt, as its column holds it.
+    pub fn asserter(&self, by: &Asserter) -> Result<Option<OrganRef>, Fault> {
+        match by {
+            Asserter::Gateway => Ok(None),
+            Asserter::Organ(organ) => self.number(organ).map(Some),
+            Asserter::Operator(name) => self.names.operator(name).map(Some).ok_or(Fault::Unfamiliar),
+        }
     }
 
     /// The account of an organ that must be locked.

@@ -61,9 +61,13 @@ statements! {
         WHERE m.key = ANY ($1::bigint[]) ORDER BY d.id";
     /// New messages.
     insert_messages: "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-            last_delivery, content_hash, payload_hash, payload_bytes, document_id, header, payload)
-        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bytea[], $14::bytea[])";
+            last_delivery, content_hash, payload_hash, payload_bytes, document_id, header, kept_since)
+        SELECT w.*, w.accepted_at FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::smallint[], $5::bigint[],
+            $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[], $12::text[], $13::bytea[])
+            AS w (key, sender, message_id, lane, accepted_at, expires_at, first_delivery, last_delivery, content_hash,
+                payload_hash, payload_bytes, document_id, header)";
+    /// Their payloads.
+    insert_bodies: "INSERT INTO body (message, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
             expires_at, receipt_sequence, receipt_time, origin, carries, due_at, state, attempt)
@@ -128,6 +132,9 @@ statements! {
     /// Requests carried by other deliveries from now on.
     carry_on: "UPDATE effect e SET carrier = w.now FROM unnest($1::bigint[], $2::bigint[]) AS w (was, now)
         WHERE e.carrier = w.was";
+    /// The time of files that came after their messages' payloads were gone.
+    keep_again: "UPDATE message m SET kept_since = w.time FROM unnest($1::bigint[], $2::bigint[]) AS w (key, time)
+        WHERE m.key = w.key AND m.kept_since IS NULL AND m.parked IS NULL";
     /// The accounts of the organs.
     write_accounts: "UPDATE organ o SET receipt_head = w.receipt_head, open_deliveries = w.open_deliveries
         FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS w (ref, receipt_head, open_deliveries)

@@ -7,7 +7,6 @@ use super::fault::Fault;
 use super::redirect;
 use super::sheet::Sheet;
 use crate::domain::delivery::{self, DeliveryId, Entry, Event, Hold, Progress, State, Step};
-use crate::domain::receipt::Asserter;
 use crate::domain::time::Timestamp;
 use crate::ledger::changes::{Carries, overruled};
 use crate::ledger::codes::bounded;
@@ -33,10 +32,7 @@ pub(super) fn step(
         Err(refused) => return Ok(Err(refused.into())),
         Ok(Step::Unchanged) => was,
         Ok(Step::Moved(next, entry)) => {
-            let by = match &request.by {
-                Asserter::Gateway => None,
-                Asserter::Organ(organ) => Some(sheet.number(organ)?),
-            };
+            let by = sheet.asserter(&request.by)?;
             let behind = match (&*event, asked) {
                 (Event::Cancel { .. }, Some(_)) => {
                     sheet.changes.open.get(&bounded(request.delivery.0)).cloned()

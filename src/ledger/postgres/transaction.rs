@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, links, put, read, report, step, targets};
+use super::{Options, accept, bounded, custody, links, put, read, report, step, targets};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -49,6 +49,8 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     let mut organs = BTreeSet::new();
     batch.iter().for_each(|command| command.organs(&mut organs));
     context.names.enter(&link.client, organs).await?;
+    let operators = batch.iter().flat_map(Command::operators).collect();
+    context.names.enter_operators(&link.client, operators).await?;
     let targets = targets::Targets::of(batch, context.names)?;
     let mut sheet = read::read(link, context, batch, &targets).await?;
     let mut published = Attempts::default();
@@ -104,6 +106,7 @@ async fn perform<'a>(
             let set = link.client.execute(&link.statements.advance_mark, &[name, &from, &to]).await?;
             Done::AdvanceMark(set == 1)
         }
+        Command::Custody(work) => Done::Custody(custody::work(link, sheet, work).await?),
         Command::ChangeLink(change, _) => {
             let changed = links::change(link, change).boxed().await?;
             if changed {

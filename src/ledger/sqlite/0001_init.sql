@@ -9,7 +9,13 @@ CREATE TABLE organ (
     open_deliveries INTEGER NOT NULL DEFAULT 0  -- deliveries for it that have not ended
 );
 
--- Messages. Written once, never updated.
+-- Operators who decided something; short numbers for their names.
+CREATE TABLE operator (
+    ref  INTEGER PRIMARY KEY,        -- the number
+    name TEXT    NOT NULL UNIQUE     -- the name in their certificates
+);
+
+-- Messages. What was accepted is never changed.
 CREATE TABLE message (
     key            INTEGER PRIMARY KEY,  -- rises in the order of acceptance
     sender         INTEGER NOT NULL,     -- organ.ref
@@ -23,12 +29,22 @@ CREATE TABLE message (
     payload_hash   BLOB    NOT NULL,     -- SHA-256 of the payload
     payload_bytes  INTEGER NOT NULL,     -- the payload's length
     document_id    TEXT,                 -- the id the sender's system gives the document, as edXML refers to it
-    header         BLOB    NOT NULL,     -- the header in the contract's encoding
-    payload        BLOB    NOT NULL      -- the payload, last so that it is not read with the rest
+    kept_since     INTEGER,              -- the payload goes not sooner than a set time after this; null where nothing is to go ...
+    parked         INTEGER,              -- ... because this hold (hold.id) keeps it ...
+    purged_at      INTEGER,              -- ... or because it is gone since then
+    header         BLOB    NOT NULL      -- the header in the contract's encoding
 );
 CREATE UNIQUE INDEX message_by_id ON message (sender, message_id);
 CREATE INDEX message_by_sender ON message (sender, key);
 CREATE INDEX message_by_document ON message (sender, document_id) WHERE document_id IS NOT NULL;
+CREATE INDEX message_kept ON message (kept_since) WHERE kept_since IS NOT NULL;
+CREATE INDEX message_parked ON message (parked) WHERE parked IS NOT NULL;
+
+-- Payloads, apart from the rows that stay, so that whole pages are free for others when they go.
+CREATE TABLE body (
+    message INTEGER PRIMARY KEY,         -- message.key
+    payload BLOB    NOT NULL             -- the payload
+);
 
 -- Deliveries: one message for one recipient. The only rows that change.
 CREATE TABLE delivery (
@@ -47,13 +63,15 @@ CREATE TABLE delivery (
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
     ended_at      INTEGER,               -- when it ended
     status        INTEGER,               -- the last business status, by its number; null while none was reported
-    spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that failed for reasons of the link
+    spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
     request       INTEGER,               -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
     carries       INTEGER NOT NULL DEFAULT 0 -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
 );
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
+CREATE INDEX delivery_dead ON delivery (id) WHERE state = 7;
+CREATE INDEX delivery_dead_of ON delivery (recipient, id) WHERE state = 7;
 CREATE INDEX delivery_redirected ON delivery (message) WHERE origin IS NOT NULL;
 
 -- Receipts, each in its sender's log. Append-only.
@@ -62,10 +80,10 @@ CREATE TABLE receipt (
     sender_sequence  INTEGER NOT NULL,   -- 1, 2, 3, ... per sender
     message          INTEGER NOT NULL,   -- message.key
     message_sequence INTEGER NOT NULL,   -- 1, 2, 3, ... per message
-    delivery         INTEGER,            -- delivery.id; null for an acceptance
+    delivery         INTEGER,            -- delivery.id; null where it is about the whole message
     kind             INTEGER NOT NULL,   -- see codes.rs
     time             INTEGER NOT NULL,   -- when it happened
-    asserted_by      INTEGER,            -- organ.ref; null for the gateway itself
+    asserted_by      INTEGER,            -- organ.ref; below zero operator.ref with the sign changed; null for the gateway itself
     attempt          INTEGER NOT NULL,   -- the attempt; 0 where it is about none
     cause            INTEGER,            -- see codes.rs
     reason           TEXT,               -- words for people
@@ -78,14 +96,37 @@ CREATE TABLE receipt (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
 CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
+CREATE INDEX receipt_of_death ON receipt (delivery) WHERE kind = 9;
 
--- Files that reports of business status came in, as their reporters wrote them. Append-only.
+-- Files that reports of business status came in, as their reporters wrote them. They go with their message's payload.
 CREATE TABLE status_file (
     sender          INTEGER NOT NULL,    -- organ.ref, and ...
     sender_sequence INTEGER NOT NULL,    -- ... the number of the report's receipt in that sender's log
     file            BLOB    NOT NULL,    -- the file
     PRIMARY KEY (sender, sender_sequence)
 );
+
+-- Files among these that are gone.
+CREATE TABLE status_file_purged (
+    sender          INTEGER NOT NULL,    -- as in status_file
+    sender_sequence INTEGER NOT NULL,    -- as in status_file
+    PRIMARY KEY (sender, sender_sequence)
+) WITHOUT ROWID;
+
+-- Holds that operators set and released. Never removed.
+CREATE TABLE hold (
+    id             INTEGER PRIMARY KEY,  -- rises
+    message        INTEGER,              -- message.key of the one message it keeps, or ...
+    organ          INTEGER,              -- ... organ.ref of the organ whose messages, sent and received, it keeps
+    set_at         INTEGER NOT NULL,     -- when it was set
+    set_by         TEXT    NOT NULL,     -- by which operator
+    reason         TEXT    NOT NULL,     -- why
+    released_at    INTEGER,              -- when it was released; null while it holds
+    released_by    TEXT,                 -- by which operator
+    release_reason TEXT                  -- why
+);
+CREATE INDEX hold_of_message ON hold (message) WHERE message IS NOT NULL AND released_at IS NULL;
+CREATE INDEX hold_of_organ ON hold (organ) WHERE organ IS NOT NULL AND released_at IS NULL;
 
 -- Which messages change which earlier ones of their sender.
 CREATE TABLE change (

@@ -111,8 +111,8 @@ fn insert_message(
     let inserted = db
         .prepare_cached(
             "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-                 deliveries, content_hash, payload_hash, payload_bytes, document_id, header, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 deliveries, content_hash, payload_hash, payload_bytes, document_id, header, kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?5)
              ON CONFLICT (sender, message_id) DO NOTHING",
         )?
         .execute((
@@ -129,8 +129,12 @@ fn insert_message(
             message.payload.len(),
             document_id,
             message.header.as_ref(),
-            message.payload.as_ref(),
         ))?;
+    if inserted == 1 {
+        // body.insert
+        db.prepare_cached("INSERT INTO body (message, payload) VALUES (?1, ?2)")?
+            .execute((key.0, message.payload.as_ref()))?;
+    }
     Ok(inserted == 1)
 }
 

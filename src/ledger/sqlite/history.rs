@@ -16,10 +16,13 @@ use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRe
 
 const MESSAGE: &str =
     "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
-    m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries";
-const DELIVERY: &str =
+    m.expires_at, m.payload_bytes, m.first_delivery, m.deliveries, m.purged_at";
+/// What [`delivery`] reads, of a table `d`.
+pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
     d.ended_at, d.status, d.request, d.carries, d.spared";
+/// How many columns that are.
+pub(super) const DELIVERY_COLUMNS: usize = 13;
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -28,14 +31,15 @@ pub(super) fn messages(
     keys: &[MessageKey],
 ) -> rusqlite::Result<Vec<KeyedMessage>> {
     // message.with_payload
-    let mut statement =
-        db.prepare_cached(&format!("SELECT {MESSAGE}, m.payload FROM message m WHERE m.key = ?1"))?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {MESSAGE}, b.payload FROM message m JOIN body b ON b.message = m.key WHERE m.key = ?1"
+    ))?;
     let mut found = Vec::with_capacity(keys.len());
     for key in keys {
         let message = statement
             .query_row([bounded(key.0)], |row| {
                 let mut message = message(db, names, row)?;
-                message.payload = row.get::<_, Vec<u8>>(11)?.into();
+                message.payload = row.get::<_, Vec<u8>>(12)?.into();
                 Ok(message)
             })
             .optional()?;
@@ -117,7 +121,8 @@ pub(super) fn received(
             key: MessageKey(row.get(0)?),
             message: message(db, names, row)?,
             payload_bytes: row.get(8)?,
-            deliveries: vec![delivery(db, names, row, 11)?],
+            purged_at: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
+            deliveries: vec![delivery(db, names, row, 12)?],
         })
     })?;
     rows.collect()
@@ -138,6 +143,7 @@ fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Mes
         key: MessageKey(row.get(0)?),
         message: message(db, names, row)?,
         payload_bytes: row.get(8)?,
+        purged_at: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
         deliveries,
     })
 }
@@ -155,7 +161,13 @@ fn message(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Me
     })
 }
 
-fn delivery(db: &Connection, names: &Names, row: &Row<'_>, from: usize) -> rusqlite::Result<DeliveryRecord> {
+/// A delivery, from one column on.
+pub(super) fn delivery(
+    db: &Connection,
+    names: &Names,
+    row: &Row<'_>,
+    from: usize,
+) -> rusqlite::Result<DeliveryRecord> {
     let addressed_to: Option<OrganRef> = row.get(from + 2)?;
     Ok(DeliveryRecord {
         id: DeliveryId(row.get(from)?),

@@ -8,7 +8,7 @@ use super::writer::Book;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptChange, ReceiptDelivery, ReceiptKind};
+use crate::domain::receipt::{Cause, Receipt, ReceiptChange, ReceiptDelivery, ReceiptKind};
 use crate::domain::status::{Request, Status, StatusCode};
 use crate::domain::time::Timestamp;
 use crate::ledger::{MessageKey, reports};
@@ -22,6 +22,7 @@ pub(super) struct NewReceipt<'a> {
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
+    /// An organ's number, or an operator's below zero.
     pub asserted_by: Option<OrganRef>,
     pub attempt: u32,
     pub cause: Option<Cause>,
@@ -155,7 +156,7 @@ fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Re
         content_hash: row.get::<_, Code<_>>(12)?.0,
         payload_hash: row.get::<_, Code<_>>(13)?.0,
         time: row.get::<_, Code<_>>(5)?.0,
-        asserted_by: organ(row.get(6)?)?.map_or(Asserter::Gateway, Asserter::Organ),
+        asserted_by: names.asserter(db, row.get(6)?)?,
         delivery,
         cause: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
         reason: row.get::<_, Option<String>>(9)?.unwrap_or_default(),

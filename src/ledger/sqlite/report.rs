@@ -1,9 +1,9 @@
 //! One report of business status: read, decide, write if it is still so, leave the receipt. And what a file of one refers to.
 
-use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::codes::{Code, at_most, bounded};
+use super::custody;
 use super::organs::{Names, number};
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
@@ -14,7 +14,7 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::status::{Decided, Request, StatusCode};
 use crate::ledger::reports::{self, MESSAGES_OF_DOCUMENT_MAX, Reportable};
-use crate::ledger::{Between, ReportError, ReportRequest, Reported};
+use crate::ledger::{Between, ReportError, ReportRequest, Reported, StatusFile};
 
 /// Records one report, or says why not.
 pub(super) fn report(
@@ -77,6 +77,7 @@ pub(super) fn report(
         // status_file.insert
         db.prepare_cached("INSERT INTO status_file (sender, sender_sequence, file) VALUES (?1, ?2, ?3)")?
             .execute((row.sender, sender_sequence, file.as_ref()))?;
+        custody::file_came(db, row.message, receipt.time)?;
     }
     let recorded = receipts::of_reports(db, &names, request.delivery)?.pop();
     let receipt = recorded.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -135,12 +136,18 @@ pub(super) fn file(
     db: &Connection,
     sender: &OrganId,
     sender_sequence: u64,
-) -> rusqlite::Result<Option<Bytes>> {
+) -> rusqlite::Result<Option<StatusFile>> {
     let Some(sender) = number(db, sender)? else { return Ok(None) };
     // status_file.read
-    db.prepare_cached("SELECT file FROM status_file WHERE sender = ?1 AND sender_sequence = ?2")?
-        .query_row((sender, bounded(sender_sequence)), |row| row.get::<_, Vec<u8>>(0).map(Bytes::from))
-        .optional()
+    db.prepare_cached(
+        "SELECT file FROM status_file WHERE sender = ?1 AND sender_sequence = ?2
+         UNION ALL SELECT NULL FROM status_file_purged WHERE sender = ?1 AND sender_sequence = ?2",
+    )?
+    .query_row((sender, bounded(sender_sequence)), |row| {
+        let file: Option<Vec<u8>> = row.get(0)?;
+        Ok(file.map_or(StatusFile::Purged, |file| StatusFile::Kept(file.into())))
+    })
+    .optional()
 }
 
 fn update(

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::change::{self, Behind};
 use super::codes::{Code, bounded};
-use super::organs::OrganRef;
+use super::organs::{self, OrganRef};
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
 use super::{outbox, redirect};
@@ -52,6 +52,7 @@ pub(super) fn step(
             let asserted_by = match &request.by {
                 Asserter::Gateway => None,
                 Asserter::Organ(organ) => Some(book.accounts.number(db, organ)?),
+                Asserter::Operator(name) => Some(organs::operator(db, name)?),
             };
             let behind = match (&*event, row.request) {
                 (Event::Cancel { .. }, Some(_)) => change::open(db, request.delivery)?,

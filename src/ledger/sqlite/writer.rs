@@ -8,8 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, links, outbox, report, step};
+use super::{Options, accept, custody, links, outbox, report, step};
 use crate::domain::organ_id::OrganId;
+use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
     AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
     StepRequest,
@@ -27,6 +28,7 @@ pub(super) enum Command {
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    Custody(Work),
     ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
@@ -38,6 +40,7 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
+            Self::Custody(work) => work.operations(),
             Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
         }
     }
@@ -58,6 +61,7 @@ impl Command {
             Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Custody(work) => return work.fail(error.clone()),
             Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => {
                 answer.send(Err(error.clone())).is_err()
             }
@@ -72,6 +76,7 @@ enum Done {
     Report(ReportAnswers),
     PublishAgain(u64),
     AdvanceMark(bool),
+    Custody(Worked),
     ChangeLink(bool),
     Nothing,
 }
@@ -197,6 +202,7 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
         Command::AdvanceMark(name, from, to, _) => {
             Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
         }
+        Command::Custody(work) => Done::Custody(custody::work(tx, book, work)?),
         Command::ChangeLink(change, _) => Done::ChangeLink(links::change(tx, book, change)?),
         Command::Probe(_) => {
             probe(tx)?;
@@ -241,6 +247,7 @@ fn answer((command, done): (Command, Done)) {
         (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+        (Command::Custody(work), Done::Custody(worked)) => return work.answer(worked),
         (Command::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
         _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")

@@ -7,7 +7,7 @@ use truc::domain::delivery::{DeliveryId, Event, Outcome, State};
 use truc::domain::limits::STATUS_REPORTS_MAX;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
 use truc::domain::status::{Report, ReportRefused, Staff, Status, StatusCode};
-use truc::ledger::{Acceptance, ReportError, ReportRequest};
+use truc::ledger::{Acceptance, ReportError, ReportRequest, StatusFile};
 
 use super::inspect::{assert_gapless, seen};
 use super::{LedgerUnderTest, Open};
@@ -300,7 +300,7 @@ pub async fn files_are_kept_and_documents_found<L: LedgerUnderTest>() {
     let bare = open.report(bare).await.unwrap().receipt.sender_sequence;
     let open = open.killed().await;
     let kept = async |from: &str, n| soon(open.ledger.status_file(&organ(from), n)).await.unwrap();
-    assert_eq!(kept("G22", first).await, Some(file));
+    assert_eq!(kept("G22", first).await, Some(StatusFile::Kept(file)));
     for (from, n) in [("G22", bare), ("G22", 1), ("G22", u64::MAX), ("H49", first), ("H60", 1)] {
         assert_eq!(kept(from, n).await, None);
     }

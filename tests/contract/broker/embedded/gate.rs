@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use truc::domain::delivery::DeliveryId;
@@ -10,11 +9,13 @@ use truc::domain::link::LinkRecord;
 use truc::domain::message::{Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::Receipt;
+use truc::domain::retention::HoldId;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, BecameReady, Between, Error, KeyedMessage, Ledger, Link, LinkChange,
-    MailboxTally, MessageKey, MessageRecord, Nodes, Pending, Ready, ReportAnswers, ReportRequest,
-    StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
+    HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange, MailboxTally, MessageKey, MessageRecord,
+    Nodes, Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest,
+    StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -114,7 +115,11 @@ impl Ledger for Gate {
         self.ledger.lineage(message)
     }
 
-    fn status_file<'a>(&'a self, sender: &'a OrganId, sender_sequence: u64) -> Answer<'a, Option<Bytes>> {
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> Answer<'a, Option<StatusFile>> {
         self.ledger.status_file(sender, sender_sequence)
     }
 
@@ -192,5 +197,48 @@ impl Ledger for Gate {
 
     fn probe(&self) -> Answer<'_, ()> {
         self.ledger.probe()
+    }
+}
+
+impl Custody for Gate {
+    fn kept(&self, until: Timestamp, limit: usize) -> Answer<'_, Vec<KeptBody>> {
+        self.ledger.kept(until, limit)
+    }
+
+    fn kept_since(&self) -> Answer<'_, Option<Timestamp>> {
+        self.ledger.kept_since()
+    }
+
+    fn purge(&self, batch: Vec<PurgeRequest>) -> Answer<'_, Pending<PurgeAnswers>> {
+        self.ledger.purge(batch)
+    }
+
+    fn hold(&self, request: HoldRequest) -> Answer<'_, Pending<Result<Hold, HoldError>>> {
+        self.ledger.hold(request)
+    }
+
+    fn release(&self, request: ReleaseRequest) -> Answer<'_, Pending<Result<Hold, HoldError>>> {
+        self.ledger.release(request)
+    }
+
+    fn let_go(&self, limit: usize) -> Answer<'_, Pending<u64>> {
+        self.ledger.let_go(limit)
+    }
+
+    fn holds(&self, released: bool, before: Option<HoldId>, limit: usize) -> Answer<'_, Vec<Hold>> {
+        self.ledger.holds(released, before, limit)
+    }
+
+    fn dead<'a>(
+        &'a self,
+        filter: &'a DeadFilter,
+        after: DeliveryId,
+        limit: usize,
+    ) -> Answer<'a, Vec<DeadLetter>> {
+        self.ledger.dead(filter, after, limit)
+    }
+
+    fn bytes(&self) -> Answer<'_, u64> {
+        self.ledger.bytes()
     }
 }
