@@ -143,7 +143,8 @@ async fn two_weeks<L: LedgerUnderTest>() {
             .filter(|sent| sent.organ == id && late(sent) && sent.acknowledged.is_none())
             .count();
         assert_eq!(figures.overdue_now, still as u64);
-        assert_eq!(first.0.notices.concern(&organ(id)), still > 0);
+        // What was acknowledged since the last look is still taken for possible.
+        assert!(first.0.notices.concern(&organ(id)) || still == 0);
         assert_eq!(soon(first.0.overdue_notice(&organ(id))).await.unwrap().len(), still.min(100));
     }
 }
