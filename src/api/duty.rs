@@ -77,8 +77,8 @@ impl Api {
     /// The organ a caller looks at; none for an operator who looks at all.
     fn whose(&self, caller: Caller, named: &str) -> Result<Option<OrganId>, Refusal> {
         match (caller, named) {
-            (Caller::Operator, "") => Ok(None),
-            (Caller::Operator, named) => fields::organ(named, "organ").map(Some),
+            (Caller::Operator(_), "") => Ok(None),
+            (Caller::Operator(_), named) => fields::organ(named, "organ").map(Some),
             (caller, named) => {
                 let Speaker { organ, .. } = self.speaker(caller, named, "organ")?;
                 Ok(Some(organ))
