@@ -4,7 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
 use crate::broker::Broker;
+use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
@@ -19,6 +22,7 @@ mod fetch;
 mod heads;
 mod hot;
 mod links;
+mod notices;
 mod reports;
 mod router;
 mod served;
@@ -31,6 +35,7 @@ pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use links::Links;
+pub use notices::Notices;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
@@ -57,6 +62,10 @@ pub struct Dispatch {
     pub strays: Strays,
     /// Push links.
     pub links: Links,
+    /// The working days.
+    pub calendar: Arc<ArcSwap<Calendar>>,
+    /// Organs that have overdue deliveries.
+    pub notices: Notices,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -13,6 +13,7 @@ use time::Date;
 
 use crate::delivery::LEDGER_RETRY_DELAY;
 use crate::directory::{Ambiguity, Directory, vietnam_day};
+use crate::domain::calendar::Calendar;
 use crate::domain::change::NotPlanned;
 use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
 use crate::domain::organ_id::OrganId;
@@ -93,15 +94,21 @@ const MAILBOX_RETRY_DELAY: Duration = Duration::from_secs(300);
 pub struct Intake {
     rules: Rules,
     directory: Arc<ArcSwap<Directory>>,
+    calendar: Arc<ArcSwap<Calendar>>,
     clock: Arc<dyn Clock>,
     rates: DefaultKeyedRateLimiter<OrganId>,
 }
 
 impl Intake {
     /// A door with these rules.
-    pub fn new(rules: Rules, directory: Arc<ArcSwap<Directory>>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        rules: Rules,
+        directory: Arc<ArcSwap<Directory>>,
+        calendar: Arc<ArcSwap<Calendar>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let quota = Quota::per_second(rules.rate_per_s).allow_burst(rules.rate_burst);
-        Self { rules, directory, clock, rates: RateLimiter::keyed(quota) }
+        Self { rules, directory, calendar, clock, rates: RateLimiter::keyed(quota) }
     }
 
     /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
@@ -154,7 +161,8 @@ impl Intake {
         };
         let message = Arc::new(message);
         let change = change.map(|written| Box::new(written.by(caller)));
-        Ok(Judged::Document(Acceptance { message, lane: urgency.lane(), addressees, document_id, change }))
+        let (lane, acknowledge_by) = (urgency.lane(), self.calendar.load().acknowledge_by(at));
+        Ok(Judged::Document(Acceptance { message, lane, addressees, acknowledge_by, document_id, change }))
     }
 
     /// What depends on the day: whether the sender is open, until when it is tried, who receives it.

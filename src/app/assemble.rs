@@ -16,10 +16,12 @@ use crate::broker::rabbit::RabbitBroker;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
 use crate::config::{self, Config};
-use crate::delivery::{Dispatch, Heads, HotMessages, Links, Router, Served, Strays, Timers};
+use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers};
 use crate::directory::{Ambiguity, Directory};
+use crate::domain::calendar::Calendar;
 use crate::domain::push::Policy;
 use crate::domain::time::Clock;
+use crate::duty::{self, HolidaysError};
 use crate::identity::accept::AcceptLimits;
 use crate::identity::tls::{ServerTls, TlsFiles};
 use crate::intake::{Intake, Rules};
@@ -53,8 +55,11 @@ pub(super) fn dispatch(
         }
     };
     let (served, heads) = (Served::default(), Heads::default());
-    let (strays, links) = (Strays::default(), Links::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, strays, links, clock, metrics }, rabbit))
+    let (strays, links, notices) = (Strays::default(), Links::default(), Notices::default());
+    let calendar = Arc::new(ArcSwap::from_pointee(working_days(&config.duty)?));
+    let dispatch =
+        Dispatch { broker, ledger, hot, served, heads, strays, links, calendar, notices, clock, metrics };
+    Ok((dispatch, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -70,7 +75,8 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
         rate_burst: at_least_one(config.limits.rate_burst),
         ambiguity: ambiguity(config),
     };
-    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
+    let (calendar, clock) = (Arc::clone(&parts.dispatch.calendar), Arc::clone(&parts.dispatch.clock));
+    Intake::new(rules, Arc::clone(&parts.directory), calendar, clock)
 }
 
 pub(super) fn pushes(
@@ -123,6 +129,12 @@ pub(super) fn retention(config: &Config, parts: &Parts) -> Option<Retention> {
     let Dispatch { ledger, clock, metrics, .. } = &*parts.dispatch;
     let body_after = Some(config.retention.body_after).filter(|after| !after.is_zero())?;
     Some(Retention::new(Arc::clone(ledger), Arc::clone(clock), Arc::clone(metrics), body_after))
+}
+
+/// The working days as the configuration says.
+pub fn working_days(duty: &config::duty::Duty) -> Result<Calendar, HolidaysError> {
+    let day_end_s = duty.day_end_s().expect("the configuration is checked");
+    duty::read(&duty.holidays, day_end_s)
 }
 
 /// Where documents go that several organs could get.

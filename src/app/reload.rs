@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::Parts;
+use super::assemble::working_days;
 use crate::config;
 use crate::directory::{self, Directory};
+use crate::duty::HolidaysError;
 use crate::identity;
 use crate::ledger;
 use crate::redirect::Moved;
@@ -18,6 +20,9 @@ pub enum ReloadError {
     /// The directory.
     #[error("directory: {0}")]
     Directory(#[from] directory::Error),
+    /// The holidays.
+    #[error("duty.holidays: {0}")]
+    Holidays(#[from] HolidaysError),
 }
 
 impl Parts {
@@ -39,7 +44,9 @@ impl Parts {
         let directory = read_directory(&self.directory_config).map(|new| self.directory.store(Arc::new(new)));
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
+        let working_days = working_days(&self.duty_config).map(|new| self.duties.replace(new));
         directory?;
+        working_days?;
         self.versions.add(self.directory.load_full());
         if let Some(bridge) = &self.bridge {
             bridge.directory_changed();

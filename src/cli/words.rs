@@ -188,6 +188,15 @@ words! {
     Asked = "Yêu cầu", "Asked";
     Lineage = "Chuỗi thay đổi", "Chain of changes";
     DocumentUnknown = "trục không biết văn bản này", "no such document is known here";
+    Overdue = "chưa xác nhận đúng hạn", "overdue";
+    AcknowledgeBy = "Hạn xác nhận (+07:00)", "Acknowledge by (+07:00)";
+    AcknowledgeTime = "Xác nhận lúc (+07:00)", "Acknowledged at (+07:00)";
+    OverdueTime = "Ghi nhận quá hạn (+07:00)", "Overdue since (+07:00)";
+    DueCount = "Phải xác nhận", "Due";
+    OverdueCount = "Không đúng hạn", "Overdue";
+    OverdueNow = "Còn chưa xác nhận", "Still overdue";
+    InTimeShare = "Đúng hạn", "In time";
+    AllDays = "tất cả", "all";
 
     Subjects = "Chủ thể", "Subject";
     Role = "Vai trò", "Role";
@@ -224,6 +233,7 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Held => Word::Held,
         v1::ReceiptKind::Released => Word::Released,
         v1::ReceiptKind::Replayed => Word::Replayed,
+        v1::ReceiptKind::Overdue => Word::Overdue,
     }
 }
 

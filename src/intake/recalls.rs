@@ -113,6 +113,7 @@ impl Intake {
             message: Arc::new(message),
             lane: Urgency::Urgent.lane(),
             addressees: Vec::new(),
+            acknowledge_by: self.calendar.load().acknowledge_by(at),
             document_id: None,
             change: Some(Box::new(written.by(&by))),
         }

@@ -47,6 +47,7 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::{DeliveryId, Progress};
+    use crate::domain::duty::Duty;
     use crate::domain::message::{Hash, MessageId};
     use crate::domain::time::Timestamp;
     use crate::ledger::{Message, MessageKey, Stepped};
@@ -70,6 +71,7 @@ mod tests {
             progress: Progress::accepted(Timestamp::EPOCH),
             about: Vec::new(),
             is_notice: false,
+            duty: Duty::until(Timestamp::EPOCH),
         };
         Offered { stepped, message: Arc::new(message) }
     }

@@ -20,6 +20,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("delivery", &["domain", "ledger", "broker", "metrics"]),
     ("retention", &["domain", "ledger", "metrics"]),
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
+    ("duty", &["domain", "ledger", "delivery"]),
     ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery"]),
     ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
     (
@@ -66,6 +67,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "redirect",
             "retention",
             "push",
+            "duty",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),

@@ -4,6 +4,7 @@
 
 mod custody;
 mod door;
+mod duty;
 mod edxml;
 mod exchange;
 mod idempotency;

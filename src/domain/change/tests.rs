@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::domain::delivery::{self, Event, Hold, Lease, Outcome, Policy, Step};
+use crate::domain::duty::AcknowledgedBy;
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::status::{self, Decided, Party, Report, Staff, Standing, Status};
 use crate::domain::time::Timestamp;
@@ -13,6 +14,7 @@ const POLICY: Policy = Policy {
     retry_delay_max: Duration::from_secs(8),
     retry_jitter: 0.0,
     prompt_attempts: 1,
+    acknowledged_by: AcknowledgedBy::Delivery,
 };
 const ORGANS: [&str; 4] = ["H49", "H05", "H57", "H57.12"];
 const SEQUENCES: usize = 100_000;

@@ -155,6 +155,7 @@ fn deliver(
     columns.lane.push(new.lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(expires_at.as_micros());
+    columns.acknowledge_by.push(new.acknowledge_by.as_micros());
     // The acceptance has one, and each redirection.
     let receipts = alone.then(|| 1 + i64::from(addressed_to.is_some()));
     columns.receipt_sequence.push(receipts);
@@ -166,7 +167,13 @@ fn deliver(
         recipient,
         addressed_to: addressed_to.cloned(),
         addressed_ref,
-        ..Row::accepted(key, sender, (new.lane, payload_bytes), progress, alone, receiver.carries)
+        ..Row::accepted(
+            key,
+            sender,
+            (new.lane, payload_bytes),
+            progress,
+            (alone, receiver.carries, new.acknowledge_by),
+        )
     };
     sheet.keep(id, row);
     sheet.change(recipient)?.open_deliveries += 1;

@@ -72,6 +72,7 @@ pub(super) struct Deliveries {
     pub lane: Vec<i16>,
     pub payload_bytes: Vec<i64>,
     pub expires_at: Vec<i64>,
+    pub acknowledge_by: Vec<i64>,
     pub receipt_sequence: Vec<Option<i64>>,
     pub receipt_time: Vec<Option<i64>>,
     pub carries: Vec<i16>,
@@ -245,6 +246,8 @@ pub(super) struct Moves {
     pub was_request: Vec<Option<i16>>,
     pub request: Vec<Option<i16>>,
     pub spared: Vec<i64>,
+    pub acknowledged_at: Vec<Option<i64>>,
+    pub overdue_at: Vec<Option<i64>>,
 }
 
 impl Moves {
@@ -267,6 +270,8 @@ impl Moves {
         self.was_request.push(row.was_request.map(Coded::code));
         self.request.push(row.request.map(Coded::code));
         self.spared.push(now.spared.into());
+        self.acknowledged_at.push(row.duty.acknowledged_at.map(Timestamp::as_micros));
+        self.overdue_at.push(row.duty.overdue_at.map(Timestamp::as_micros));
     }
 }
 

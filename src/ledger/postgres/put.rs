@@ -81,7 +81,7 @@ async fn insert_bodies(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 12> = [
+    let parameters: Parameters<'_, 13> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -94,6 +94,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.receipt_time,
         &d.origin,
         &d.carries,
+        &d.acknowledge_by,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
     exactly("insert_deliveries", d.id.len(), insert).await
@@ -160,7 +161,7 @@ async fn put_changes(link: &Link, sheet: &Sheet<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 16> = [
+    let parameters: Parameters<'_, 18> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -177,6 +178,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.was_request,
         &m.request,
         &m.spared,
+        &m.acknowledged_at,
+        &m.overdue_at,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -17,7 +17,7 @@ pub(super) fn replace(
     (delivery, event): (DeliveryId, &Event),
     (sequence, time): (u32, Timestamp),
 ) -> Result<Option<DeliveryId>, Fault> {
-    let Event::Redirect { to, .. } = event else { return Ok(None) };
+    let Event::Redirect { to, acknowledge_by, .. } = event else { return Ok(None) };
     let recipient = sheet.number(to)?;
     let id = sheet.delivery_ids.pop_front().ok_or(Fault::Invalid("sequence"))?;
     let closed = sheet
@@ -37,7 +37,7 @@ pub(super) fn replace(
         addressed_to: Some(old.addressed_to.clone().unwrap_or_else(|| closed.clone())),
         addressed_ref: addressed_to,
         replaces: Some(delivery),
-        ..Row::accepted(message, sender, (lane, payload_bytes), progress, alone, carries)
+        ..Row::accepted(message, sender, (lane, payload_bytes), progress, (alone, carries, *acknowledge_by))
     };
     let columns = &mut sheet.new_deliveries;
     columns.id.push(bounded(id.0));
@@ -49,6 +49,7 @@ pub(super) fn replace(
     columns.lane.push(lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(progress.expires_at.as_micros());
+    columns.acknowledge_by.push(acknowledge_by.as_micros());
     // The old one has ended: where it was its message's only one, from now on this one is.
     columns.receipt_sequence.push(alone.then(|| i64::from(sequence)));
     columns.receipt_time.push(alone.then(|| time.as_micros()));

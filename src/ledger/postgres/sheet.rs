@@ -13,6 +13,7 @@ use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
@@ -58,6 +59,10 @@ pub(super) struct Row {
     /// Whether it is its message's only one. Then the message's last receipt is known by it.
     pub alone: bool,
     pub ended_at: Option<Timestamp>,
+    /// As the table has it.
+    pub was_ended_at: Option<Timestamp>,
+    /// Its duty to be acknowledged.
+    pub duty: Duty,
     /// Its last business status.
     pub status: Option<StatusCode>,
     /// As the table has it.
@@ -69,6 +74,8 @@ pub(super) struct Row {
     pub carries: Carries,
     /// Whether something beside a step has left a receipt of it, or of its whole message, now.
     pub is_changed: bool,
+    /// Whether it was noted now that it was not acknowledged in time.
+    pub is_noted: bool,
 }
 
 impl Row {
@@ -78,8 +85,7 @@ impl Row {
         sender: OrganRef,
         (lane, payload_bytes): (Lane, u64),
         progress: Progress,
-        alone: bool,
-        carries: Carries,
+        (alone, carries, acknowledge_by): (bool, Carries, Timestamp),
     ) -> Self {
         Self {
             message,
@@ -101,7 +107,15 @@ impl Row {
             was_request: None,
             carries,
             is_changed: false,
+            is_noted: false,
+            was_ended_at: None,
+            duty: Duty::until(acknowledge_by),
         }
+    }
+
+    /// Whether anything of it is other than the table has it.
+    fn is_other(&self) -> bool {
+        self.progress != self.was || self.is_changed || self.is_noted
     }
 }
 
@@ -203,7 +217,7 @@ impl Sheet<'_> {
     /// The deliveries that have moved on.
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
-        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_changed) {
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.is_other()) {
             let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
             moves.push(*id, row, last.copied());
         }

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::redirect;
 use super::sheet::Sheet;
 use crate::domain::delivery::{self, DeliveryId, Entry, Event, Hold, Progress, State, Step};
+use crate::domain::duty::Duty;
 use crate::domain::time::Timestamp;
 use crate::ledger::changes::{Carries, overruled};
 use crate::ledger::codes::bounded;
@@ -24,7 +25,8 @@ pub(super) fn step(
     if request.recipient.as_ref().is_some_and(|organ| *organ != recipient) {
         return Ok(Err(StepError::NotFound));
     }
-    let (message, addressed_to, was) = (row.message, row.addressed_to.clone(), row.progress);
+    let (message, addressed_to, was, mut duty) =
+        (row.message, row.addressed_to.clone(), row.progress, row.duty);
     let (asked, carries) = (row.request, row.carries);
     let chance = sheet.chance.f64();
     let event = overruled(&request.event, asked);
@@ -40,7 +42,7 @@ pub(super) fn step(
                 _ => None,
             };
             let moved = Moved { next, entry, behind: behind.as_ref() };
-            record(sheet, (request.delivery, &event), moved, (request.at, by))?;
+            duty = record(sheet, (request.delivery, &event), moved, (request.at, by))?;
             next
         }
     };
@@ -57,6 +59,7 @@ pub(super) fn step(
         progress,
         about,
         is_notice,
+        duty,
     }))
 }
 
@@ -70,7 +73,9 @@ pub(super) fn take(
 ) -> Result<(), Fault> {
     let row = sheet.deliveries.get(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?;
     match delivery::step(&row.progress, event, said.0, &sheet.options.policy, 0.0) {
-        Ok(Step::Moved(next, entry)) => record(sheet, (delivery, event), Moved { next, entry, behind }, said),
+        Ok(Step::Moved(next, entry)) => {
+            record(sheet, (delivery, event), Moved { next, entry, behind }, said).map(drop)
+        }
         Ok(Step::Unchanged) | Err(_) => Err(Fault::Invalid("step")),
     }
 }
@@ -88,13 +93,17 @@ fn record(
     (delivery, event): (DeliveryId, &Event),
     Moved { next, entry, behind }: Moved<'_>,
     (at, asserted_by): (Timestamp, Option<OrganRef>),
-) -> Result<(), Fault> {
+) -> Result<Duty, Fault> {
     let row = sheet.deliveries.get_mut(&bounded(delivery.0)).ok_or(Fault::Unfamiliar)?;
     let last = sheet.last_receipts.get_mut(&row.message).ok_or(Fault::Invalid("receipt of a message"))?;
     // Handed over late, or by a clock that was set back: it happens after what has happened.
     let time = at.max(last.1);
     row.progress = next;
     row.ended_at = next.state.is_end().then_some(time);
+    if sheet.options.policy.acknowledged_by.is_met_by_state(next.state) {
+        row.duty = row.duty.acknowledged(time);
+    }
+    let duty = row.duty;
     if let Event::Offer { hold, .. } = event {
         row.holder = (*hold == Hold::Stream).then_some(sheet.node);
     }
@@ -144,5 +153,5 @@ fn record(
             change::lapse_carried(sheet, delivery, at)?;
         }
     }
-    Ok(())
+    Ok(duty)
 }

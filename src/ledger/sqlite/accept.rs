@@ -156,8 +156,8 @@ fn insert_delivery(
     // delivery.insert
     db.prepare_cached(
         "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at,
-             state, attempt, due_at, carries)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             state, attempt, due_at, carries, acknowledge_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute((
         id.0,
@@ -172,6 +172,7 @@ fn insert_delivery(
         progress.attempt,
         progress.due_at.map(Code),
         Code(receiver.carries),
+        Code(new.acknowledge_by),
     ))?;
     book.next_delivery += 1;
     let ready = Ready { delivery: id, message: key, payload_bytes, attempt: progress.attempt };

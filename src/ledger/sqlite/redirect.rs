@@ -17,15 +17,15 @@ pub(super) fn replace(
     (delivery, event): (DeliveryId, &Event),
     old: &Row,
 ) -> rusqlite::Result<Option<DeliveryId>> {
-    let Event::Redirect { to, .. } = event else { return Ok(None) };
+    let Event::Redirect { to, acknowledge_by, .. } = event else { return Ok(None) };
     let recipient = book.accounts.number(db, to)?;
     let id = DeliveryId(book.next_delivery);
     let progress = Progress::accepted(old.progress.expires_at);
     // delivery.replace
     db.prepare_cached(
         "INSERT INTO delivery (id, message, sender, recipient, addressed_to, origin, lane, payload_bytes, expires_at,
-             state, attempt, due_at, carries)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             state, attempt, due_at, carries, acknowledge_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?
     .execute((
         id.0,
@@ -42,6 +42,7 @@ pub(super) fn replace(
         progress.attempt,
         progress.due_at.map(Code),
         Code(old.carries),
+        Code(*acknowledge_by),
     ))?;
     if old.carries != Carries::Message {
         change::carry_on(db, delivery, id)?;

@@ -10,6 +10,7 @@ use super::writer::Book;
 use super::{change, step};
 use crate::domain::change::Answer;
 use crate::domain::delivery::{DeliveryId, Event};
+use crate::domain::duty::Duty;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::status::{Decided, Request, StatusCode};
@@ -47,9 +48,6 @@ pub(super) fn report(
         }
         Ok(Decided::Recorded(next)) => next,
     };
-    if (next.status, next.request) != (row.status, row.request) {
-        update(db, request.delivery, (row.status, row.request), (next.status, next.request))?;
-    }
     let code = request.report.status.code;
     let answer = reports::answer(row.request, &next, code);
     if let Some(answer) = answer {
@@ -57,13 +55,20 @@ pub(super) fn report(
     }
     let behind = behind.filter(|_| answer.is_some());
     let (last_sequence, last_time) = receipts::last(db, row.message)?;
+    let time = request.at.max(last_time);
+    let acknowledges = book.options.policy.acknowledged_by.is_met_by_status(request.report.status.code);
+    let duty = if acknowledges { row.duty.acknowledged(time) } else { row.duty };
+    let (was, stands) = ((row.status, row.request), (next.status, next.request));
+    if stands != was || duty != row.duty {
+        update(db, request.delivery, (was, stands), duty)?;
+    }
     let receipt = NewReceipt {
         sender: row.sender,
         message: row.message,
         message_sequence: last_sequence + 1,
         delivery: Some(request.delivery),
         kind: ReceiptKind::Status,
-        time: request.at.max(last_time),
+        time,
         asserted_by: Some(book.accounts.number(db, &request.by)?),
         attempt: row.progress.attempt,
         cause: None,
@@ -150,17 +155,28 @@ pub(super) fn file(
     .optional()
 }
 
+/// The last status, and what is asked.
+type Stands = (Option<StatusCode>, Option<Request>);
+
 fn update(
     db: &Connection,
     delivery: DeliveryId,
-    from: (Option<StatusCode>, Option<Request>),
-    to: (Option<StatusCode>, Option<Request>),
+    (from, to): (Stands, Stands),
+    duty: Duty,
 ) -> rusqlite::Result<()> {
     // delivery.report
     let moved = db
         .prepare_cached(
-            "UPDATE delivery SET status = ?4, request = ?5 WHERE id = ?1 AND status IS ?2 AND request IS ?3",
+            "UPDATE delivery SET status = ?4, request = ?5, acknowledged_at = ?6
+             WHERE id = ?1 AND status IS ?2 AND request IS ?3",
         )?
-        .execute((delivery.0, from.0.map(Code), from.1.map(Code), to.0.map(Code), to.1.map(Code)))?;
+        .execute((
+            delivery.0,
+            from.0.map(Code),
+            from.1.map(Code),
+            to.0.map(Code),
+            to.1.map(Code),
+            duty.acknowledged_at.map(Code),
+        ))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -9,6 +9,7 @@ use super::receipts::{self, NewReceipt};
 use super::writer::Book;
 use super::{outbox, redirect};
 use crate::domain::delivery::{self, DeliveryId, Entry, Event, Progress, State, Step};
+use crate::domain::duty::Duty;
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
@@ -29,6 +30,8 @@ pub(super) struct Row {
     pub status: Option<StatusCode>,
     pub request: Option<Request>,
     pub carries: Carries,
+    pub ended_at: Option<Timestamp>,
+    pub duty: Duty,
 }
 
 /// Takes one step, or says why not.
@@ -45,6 +48,7 @@ pub(super) fn step(
     let chance = book.chance.f64();
     let event = overruled(&request.event, row.request);
     let decided = delivery::step(&row.progress, &event, request.at, &book.options.policy, chance);
+    let mut duty = row.duty;
     let progress = match decided {
         Err(refused) => return Ok(Err(refused.into())),
         Ok(Step::Unchanged) => row.progress,
@@ -59,7 +63,7 @@ pub(super) fn step(
                 _ => None,
             };
             let moved = Moved { next, entry, behind: behind.as_ref() };
-            record(db, book, (request.delivery, &event), &row, moved, (request.at, asserted_by))?;
+            duty = record(db, book, (request.delivery, &event), &row, moved, (request.at, asserted_by))?;
             next
         }
     };
@@ -76,6 +80,7 @@ pub(super) fn step(
         progress,
         about,
         is_notice: row.carries == Carries::Notice,
+        duty,
     }))
 }
 
@@ -92,7 +97,7 @@ pub(super) fn take(
     let chance = book.chance.f64();
     match delivery::step(&row.progress, event, said.0, &book.options.policy, chance) {
         Ok(Step::Moved(next, entry)) => {
-            record(db, book, (delivery, event), &row, Moved { next, entry, behind }, said)
+            record(db, book, (delivery, event), &row, Moved { next, entry, behind }, said).map(drop)
         }
         Ok(Step::Unchanged) | Err(_) => Err(rusqlite::Error::StatementChangedRows(0)),
     }
@@ -113,11 +118,15 @@ fn record(
     row: &Row,
     Moved { next, entry, behind }: Moved<'_>,
     (at, asserted_by): (Timestamp, Option<OrganRef>),
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<Duty> {
     let (last_sequence, last_time) = receipts::last(db, row.message)?;
     // Handed over late, or by a clock that was set back: it happens after what has happened.
     let time = at.max(last_time);
-    update(db, delivery, &row.progress, &next, time)?;
+    let duty = match book.options.policy.acknowledged_by.is_met_by_state(next.state) {
+        true => row.duty.acknowledged(time),
+        false => row.duty,
+    };
+    update(db, delivery, (&row.progress, &next), time, duty)?;
     let successor = redirect::replace(db, book, (delivery, event), row)?;
     if let Some(entry) = &entry {
         let receipt = NewReceipt {
@@ -147,7 +156,7 @@ fn record(
             change::lapse_carried(db, book, delivery, at)?;
         }
     }
-    Ok(())
+    Ok(duty)
 }
 
 /// Reads a delivery.
@@ -155,7 +164,7 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
     // delivery.read
     db.prepare_cached(
         "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
-             expires_at, status, request, carries, spared
+             expires_at, status, request, carries, spared, ended_at, acknowledge_by, acknowledged_at, overdue_at
          FROM delivery WHERE id = ?1",
     )?
     .query_row([bounded(delivery.0)], |row| {
@@ -177,23 +186,35 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
             status: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
             request: row.get::<_, Option<Code<_>>>(12)?.map(|code| code.0),
             carries: row.get::<_, Code<_>>(13)?.0,
+            ended_at: row.get::<_, Option<Code<_>>>(15)?.map(|code| code.0),
+            duty: duty(row, 16)?,
         })
     })
     .optional()
 }
 
+/// The duty of a delivery, from the column that says until when it is to be acknowledged on.
+pub(super) fn duty(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Duty> {
+    Ok(Duty {
+        acknowledge_by: row.get::<_, Code<_>>(from)?.0,
+        acknowledged_at: row.get::<_, Option<Code<_>>>(from + 1)?.map(|code| code.0),
+        overdue_at: row.get::<_, Option<Code<_>>>(from + 2)?.map(|code| code.0),
+    })
+}
+
 fn update(
     db: &Connection,
     delivery: DeliveryId,
-    from: &Progress,
-    to: &Progress,
+    (from, to): (&Progress, &Progress),
     time: Timestamp,
+    duty: Duty,
 ) -> rusqlite::Result<()> {
     let ended_at = to.state.is_end().then_some(Code(time));
     // delivery.move
     let moved = db
         .prepare_cached(
-            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9
+            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9,
+                 acknowledged_at = ?10
              WHERE id = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute((
@@ -206,6 +227,7 @@ fn update(
             to.due_at.map(Code),
             ended_at,
             to.spared,
+            duty.acknowledged_at.map(Code),
         ))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

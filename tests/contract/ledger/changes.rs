@@ -320,7 +320,15 @@ pub async fn a_closing_between_request_and_answer<L: LedgerUnderTest>() {
     open.step(offer(b, t(2))).await.unwrap();
     let recalled = open.accepted(at(recall("G22", "back", "one"), 3)).await;
     let redirect = |id, to: &str, at| {
-        step(id, Event::Redirect { to: organ(to), legal_basis: "09/2025/QĐ-TTg".into() }, at)
+        step(
+            id,
+            Event::Redirect {
+                to: organ(to),
+                legal_basis: "09/2025/QĐ-TTg".into(),
+                acknowledge_by: t(EXPIRY),
+            },
+            at,
+        )
     };
     // The recall of what H02 has goes to who took over.
     open.step(redirect(recalled.deliveries[0].id, "H05", t(4))).await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use truc::domain::delivery::{self, DeliveryId, Entry, Progress, Step};
+use truc::domain::duty::Duty;
 use truc::domain::message::{Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
@@ -160,6 +161,7 @@ impl Model {
                 addressed_to: addressed_to.clone(),
             });
             let progress = Progress::accepted(given.message.expires_at);
+            let duty = Duty::until(given.acknowledge_by);
             let (is_notice, request) = (*is_notice, None);
             let record = DeliveryRecord {
                 id,
@@ -170,6 +172,7 @@ impl Model {
                 status: None,
                 request,
                 is_notice,
+                duty,
             };
             self.deliveries.insert(id, (n, record));
         }
@@ -216,10 +219,12 @@ impl Model {
             progress: record.progress,
             about: self.changes.carried.get(&request.delivery).cloned().unwrap_or_default(),
             is_notice: record.is_notice,
+            duty: record.duty,
         };
         if let Step::Moved(next, entry) = decided {
             stepped.progress = next;
             self.moved(n, request.delivery, (next, entry), request.at, &request.by, None);
+            stepped.duty = self.deliveries[&request.delivery].1.duty;
         }
         Ok(stepped)
     }
@@ -255,6 +260,9 @@ impl Model {
         let open = answers.then(|| self.changes.open.remove(&request.delivery)).flatten();
         let change = open.map(|open| open.change);
         let time = request.at.max(letter.evidence.last().expect("its acceptance is there").time);
+        if self.terms.policy.acknowledged_by.is_met_by_status(request.report.status.code) {
+            record.duty = record.duty.acknowledged(time);
+        }
         let reason = request.report.reason.clone();
         let entry = Entry { kind: ReceiptKind::Status, cause: None, reason, retry_time: None };
         self.append(n, Some(request.delivery), entry, time, Asserter::Organ(request.by.clone()));

@@ -219,6 +219,9 @@ impl Model {
         let record = &mut self.deliveries.get_mut(&id).expect("it took a step").1;
         record.progress = next;
         record.ended_at = next.state.is_end().then_some(time);
+        if self.terms.policy.acknowledged_by.is_met_by_state(next.state) {
+            record.duty = record.duty.acknowledged(time);
+        }
         self.tell(id, next.state == State::Queued);
         if let Some(entry) = entry {
             self.append(n, Some(id), entry, time, by.clone());
