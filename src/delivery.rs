@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::allowances::Allowances;
 use crate::broker::Broker;
 use crate::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused};
 use crate::domain::organ_id::OrganId;
@@ -57,6 +60,8 @@ pub struct Dispatch {
     pub strays: Strays,
     /// Push links.
     pub links: Links,
+    /// What single organs may do and may be sent.
+    pub allowances: Arc<ArcSwap<Allowances>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

@@ -100,7 +100,7 @@ impl Place {
                 accepted_at: Timestamp::from_micros(1),
                 expires_at: Timestamp::from_micros(i64::MAX / 2),
             };
-            let addressees = vec![Addressee { recipient: organ(to), redirected: None }];
+            let addressees = vec![Addressee { recipient: organ(to), redirected: None, mailbox_max: None }];
             Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
         });
         let began = Instant::now();

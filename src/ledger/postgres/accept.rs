@@ -26,7 +26,7 @@ pub(super) fn accept<'a>(sheet: &mut Sheet<'a>, new: &'a Acceptance) -> Result<O
     for addressee in &new.addressees {
         recipients.push(sheet.number(&addressee.recipient)?);
     }
-    if let Some(full) = full_mailbox(sheet, &recipients)? {
+    if let Some(full) = full_mailbox(sheet, &recipients, &new.addressees)? {
         return Ok(Err(full));
     }
     let key = sheet.message_keys.pop_front().ok_or(Fault::Invalid("sequence"))?;
@@ -75,11 +75,16 @@ fn repeated(known: &Known, new: &Acceptance) -> Outcome {
 
 /// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
 /// redirected to another addressee.
-fn full_mailbox(sheet: &Sheet<'_>, recipients: &[OrganRef]) -> Result<Option<AcceptRefused>, Fault> {
-    for organ in recipients {
+fn full_mailbox(
+    sheet: &Sheet<'_>,
+    recipients: &[OrganRef],
+    addressees: &[Addressee],
+) -> Result<Option<AcceptRefused>, Fault> {
+    for (organ, addressee) in recipients.iter().zip(addressees) {
+        let max = addressee.mailbox_max.unwrap_or(u64::MAX).min(sheet.options.mailbox_deliveries_max);
         let account = sheet.account(*organ)?;
         let more = recipients.iter().filter(|other| *other == organ).count() as u64;
-        if account.open_deliveries + more > sheet.options.mailbox_deliveries_max {
+        if account.open_deliveries + more > max {
             let open = account.open_deliveries;
             return Ok(Some(AcceptRefused::MailboxFull { organ: account.id.clone(), open }));
         }

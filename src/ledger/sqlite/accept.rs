@@ -23,7 +23,7 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
     for addressee in &new.addressees {
         recipients.push(book.accounts.number(db, &addressee.recipient)?);
     }
-    if let Some(full) = full_mailbox(book, &recipients) {
+    if let Some(full) = full_mailbox(book, &recipients, &new.addressees) {
         // A repeated submission is answered even then.
         return Ok(match repeated(db, book, sender, new)? {
             Some(outcome) => outcome,
@@ -56,9 +56,9 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
 
 /// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
 /// redirected to another addressee.
-fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
-    let max = book.options.mailbox_deliveries_max;
-    recipients.iter().find_map(|organ| {
+fn full_mailbox(book: &Book, recipients: &[OrganRef], addressees: &[Addressee]) -> Option<AcceptRefused> {
+    recipients.iter().zip(addressees).find_map(|(organ, addressee)| {
+        let max = addressee.mailbox_max.unwrap_or(u64::MAX).min(book.options.mailbox_deliveries_max);
         let account = book.accounts.account(*organ);
         if account.open_deliveries + recipients.len() as u64 <= max {
             return None;

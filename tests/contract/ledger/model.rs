@@ -77,7 +77,9 @@ impl Model {
     pub fn letter(&self, n: usize) -> Acceptance {
         let letter = &self.letters[n];
         let recipients = letter.deliveries.iter().map(|delivery| delivery.recipient.clone());
-        let addressees = recipients.map(|recipient| Addressee { recipient, redirected: None }).collect();
+        let addressees = recipients
+            .map(|recipient| Addressee { recipient, redirected: None, mailbox_max: None })
+            .collect();
         Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees, document_id: None }
     }
 
