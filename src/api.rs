@@ -20,6 +20,7 @@ mod caller;
 mod collect;
 mod cursor;
 mod directory;
+mod duty;
 mod exchange;
 mod follow;
 mod history;

@@ -21,6 +21,7 @@ use crate::config::{self, Config};
 use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory, Versions};
 use crate::domain::time::Clock;
+use crate::duty::{Duties, HolidaysError};
 use crate::identity;
 use crate::identity::accept::Acceptor;
 use crate::identity::tls::ServerTls;
@@ -56,6 +57,9 @@ pub enum StartError {
     /// The directory cannot be read.
     #[error(transparent)]
     Directory(#[from] directory::Error),
+    /// The holidays cannot be read.
+    #[error("duty.holidays: {0}")]
+    Holidays(#[from] HolidaysError),
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
@@ -118,6 +122,8 @@ struct Parts {
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
     pushes: Arc<Pushes>,
+    duties: Arc<Duties>,
+    duty_config: config::duty::Duty,
     bridge: Option<Bridge>,
 }
 
@@ -145,6 +151,8 @@ impl Gateway {
             rabbit,
             redirects: Arc::new(redirects),
             pushes: Arc::new(pushes),
+            duties: Arc::new(Duties::new(Arc::clone(&dispatch), config.duty.grace)),
+            duty_config: config.duty.clone(),
             bridge: None,
         };
         let stop = CancellationToken::new();
@@ -174,6 +182,7 @@ impl Gateway {
             background.push(tokio::spawn(retention.run(stop.child_token())));
         }
         background.push(tokio::spawn(Arc::clone(&parts.pushes).run(drain.child_token())));
+        background.push(tokio::spawn(Arc::clone(&parts.duties).run(stop.child_token())));
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;

@@ -22,6 +22,7 @@ mod json;
 mod link;
 mod organs;
 mod out;
+mod overdue;
 mod pki;
 mod progress;
 mod receipts;
@@ -62,6 +63,7 @@ enum Command {
     Track(track::Track),
     Receipts(receipts::Receipts),
     Link(link::Link),
+    Overdue(overdue::Overdue),
     Directory(directory::Directory),
     Dead(dead::Dead),
     Hold(hold::Hold),
@@ -92,6 +94,7 @@ pub fn run() -> ExitCode {
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
         Command::Link(link) => link.run(lang),
+        Command::Overdue(overdue) => overdue.run(lang),
         Command::Directory(directory) => directory.run(lang),
         Command::Dead(dead) => dead.run(lang),
         Command::Hold(hold) => hold.run(lang),

@@ -148,6 +148,25 @@ impl Agency {
         self.patience.call(track).await
     }
 
+    /// A page of overdue deliveries.
+    pub async fn overdue(
+        &self,
+        request: v1::ListOverdueRequest,
+    ) -> Result<v1::ListOverdueResponse, CallError> {
+        let list = async || self.exchange.clone().list_overdue(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
+    /// A page of how organs meet the duty to acknowledge.
+    pub async fn duty_figures(
+        &self,
+        request: v1::ListDutyFiguresRequest,
+    ) -> Result<v1::ListDutyFiguresResponse, CallError> {
+        let list =
+            async || self.exchange.clone().list_duty_figures(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
     /// Opens a collector.
     pub async fn collect(&self, open: v1::CollectOpen) -> Result<Collector, CallError> {
         let first = v1::CollectRequest { request: Some(collect_request::Request::Open(open)) };

@@ -7,6 +7,7 @@ mod check;
 pub mod delivery;
 pub mod directory;
 mod duration;
+pub mod duty;
 pub mod error;
 pub mod gateway;
 mod layer;
@@ -58,6 +59,8 @@ pub struct Config {
     pub delivery: delivery::Delivery,
     /// How long what was exchanged is kept.
     pub retention: retention::Retention,
+    /// The duty to acknowledge.
+    pub duty: duty::Duty,
     /// What one organ or one request may take up.
     pub limits: limits::Limits,
     /// Agencies attached by AMQP.
@@ -111,6 +114,7 @@ impl Config {
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
         self.retention.check()?;
+        self.duty.check()?;
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
         self.push.check()?;

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 
 use crate::allowances::Allowances;
 use crate::broker::Broker;
+use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
@@ -22,6 +23,7 @@ mod fetch;
 mod heads;
 mod hot;
 mod links;
+mod notices;
 mod reports;
 mod router;
 mod served;
@@ -34,6 +36,7 @@ pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use links::Links;
+pub use notices::Notices;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
@@ -62,6 +65,10 @@ pub struct Dispatch {
     pub links: Links,
     /// What single organs may do and may be sent.
     pub allowances: Arc<ArcSwap<Allowances>>,
+    /// The working days.
+    pub calendar: Arc<ArcSwap<Calendar>>,
+    /// Organs that have overdue deliveries.
+    pub notices: Notices,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.

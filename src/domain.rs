@@ -1,7 +1,9 @@
 //! What the exchange is about, without any machinery: no async, no network, no SQL, no clock reads.
 //! Everything else depends on this; this depends on nothing else of the crate.
 
+pub mod calendar;
 pub mod delivery;
+pub mod duty;
 pub mod limits;
 pub mod link;
 pub mod message;

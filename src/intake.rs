@@ -11,6 +11,7 @@ use time::Date;
 use crate::allowances::{Allowances, Rate};
 use crate::delivery::LEDGER_RETRY_DELAY;
 use crate::directory::{Ambiguity, Directory, vietnam_day};
+use crate::domain::calendar::Calendar;
 use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
@@ -85,6 +86,7 @@ const MAILBOX_RETRY_DELAY: Duration = Duration::from_secs(300);
 pub struct Intake {
     rules: Rules,
     directory: Arc<ArcSwap<Directory>>,
+    calendar: Arc<ArcSwap<Calendar>>,
     clock: Arc<dyn Clock>,
     allowances: Arc<ArcSwap<Allowances>>,
     rates: Rates,
@@ -96,9 +98,10 @@ impl Intake {
         rules: Rules,
         directory: Arc<ArcSwap<Directory>>,
         allowances: Arc<ArcSwap<Allowances>>,
+        calendar: Arc<ArcSwap<Calendar>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rules, directory, allowances, clock, rates: Rates::default() }
+        Self { rules, directory, calendar, clock, allowances, rates: Rates::default() }
     }
 
     /// Judges a submission of the organ a certificate names; gives what the ledger is to accept. Whether it comes too soon is
@@ -142,7 +145,8 @@ impl Intake {
             expires_at,
         };
         let message = Arc::new(message);
-        Ok(Judged::Document(Acceptance { message, lane: urgency.lane(), addressees, document_id }))
+        let (lane, acknowledge_by) = (urgency.lane(), self.calendar.load().acknowledge_by(at));
+        Ok(Judged::Document(Acceptance { message, lane, addressees, acknowledge_by, document_id }))
     }
 
     /// What depends on the day: whether the sender is open, until when it is tried, who receives it.

@@ -36,6 +36,8 @@
 //! 13. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
 //! 14. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
 //!     meanwhile, or deleted, is not kept.
+//! 12. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
+//!     [`crate::domain::duty::Duty`], with a receipt of kind overdue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -46,7 +48,9 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::domain::calendar::Day;
 use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
+use crate::domain::duty::Duty;
 use crate::domain::link::LinkRecord;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
@@ -56,6 +60,7 @@ use crate::domain::time::Timestamp;
 
 mod codes;
 mod custody;
+mod duties;
 mod links;
 pub mod postgres;
 mod reports;
@@ -65,6 +70,7 @@ pub use custody::{
     Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
     PurgeRequest, Purged, ReleaseRequest,
 };
+pub use duties::{DutyBounds, DutyDay, DutyFigures, OverdueOf};
 pub use links::{LinkChange, Nodes};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
@@ -127,6 +133,8 @@ pub struct Acceptance {
     pub lane: Lane,
     /// Who it goes to.
     pub addressees: Vec<Addressee>,
+    /// Until when its recipients are to acknowledge it.
+    pub acknowledge_by: Timestamp,
     /// The id the sender's system gives the document, by which edXML refers to it.
     pub document_id: Option<String>,
 }
@@ -205,6 +213,8 @@ pub struct Stepped {
     pub addressed_to: Option<OrganId>,
     /// Where it stands now.
     pub progress: Progress,
+    /// Until when it is to be acknowledged, and whether it was.
+    pub duty: Duty,
 }
 
 /// Why one step was not taken; nothing of it was written.
@@ -281,6 +291,8 @@ pub struct DeliveryRecord {
     pub ended_at: Option<Timestamp>,
     /// Where it stands in its recipient's business; none while nothing was reported.
     pub status: Option<StatusCode>,
+    /// Until when it is to be acknowledged, and whether it was.
+    pub duty: Duty,
 }
 
 /// A message without its payload, and where its deliveries stand.
@@ -307,6 +319,8 @@ pub struct Tally {
     pub oldest_open: Option<Timestamp>,
     /// When the newest message was accepted.
     pub newest: Option<Timestamp>,
+    /// Open deliveries that were noted as overdue and are still not acknowledged.
+    pub overdue: u64,
 }
 
 /// How much of one mailbox is open.
@@ -322,6 +336,8 @@ pub struct MailboxTally {
     pub waiting: u64,
     /// Those that cannot go on by themselves.
     pub dead: u64,
+    /// Those that were noted as overdue and are still not acknowledged.
+    pub overdue: u64,
     /// When the message of the oldest open delivery was accepted.
     pub oldest: Option<Timestamp>,
 }
@@ -449,6 +465,57 @@ pub trait Ledger: Custody + 'static {
         open_only: bool,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// Notes that deliveries were not acknowledged in time; gives of each whether that was noted now, as is right.
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>>;
+
+    /// Deliveries with ids above `after` that were to be acknowledged by `by`, were not, and are not noted yet, in order, at
+    /// most `limit`.
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>>;
+
+    /// Of the deliveries with ids above `after`: the first that is to be acknowledged later than `by`, and the last of all.
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>>;
+
+    /// Counts for each recipient and day how the duty was met, of deliveries with ids above `after` that were to be acknowledged later than
+    /// `from` and by `by`. Counting the same again changes nothing.
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>>;
+
+    /// Deliveries that were noted as overdue, the newest first, with ids below `before`; each with its message and nothing of the
+    /// others.
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// Recipients of overdue deliveries that are open and still not acknowledged.
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>>;
+
+    /// How organs meet their duty, in an order of the ledger's own that does not change, from the one after `after` on: all that ever had
+    /// one, or one of them. With the days from the first to the last.
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>>;
 
     /// Deliveries in their recipient's own queue whose lease ends before `before`, with their attempts.
     fn held_in_queue<'a>(

@@ -13,6 +13,7 @@ pub mod config;
 pub mod delivery;
 pub mod directory;
 pub mod domain;
+pub mod duty;
 pub mod edxml;
 pub mod identity;
 pub mod intake;

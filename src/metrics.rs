@@ -85,6 +85,8 @@ table! {
     deliveries_open: Family<Gauge, OpenState> = "truc_deliveries_open", "count", NONE;
     /// Age of the oldest delivery that has not ended; 0 when all have.
     deliveries_oldest_open: Gauge = "truc_deliveries_oldest_open_seconds", "seconds", NONE;
+    /// Open deliveries that were not acknowledged on the working day they were to be, and still are not.
+    deliveries_overdue: Gauge = "truc_deliveries_overdue", "count", NONE;
     /// Deliveries handed to a collector's connection, each attempt counted.
     offers: Counter = "truc_offers_total", "count", NONE;
     /// Settlements taken, by their outcome.

@@ -135,6 +135,7 @@ impl Api {
         // Dropped when the caller hangs up: what comes after that is for others.
         let given_up = self.stop.child_token();
         let _waiting = given_up.clone().drop_guard();
+        let notified = organ.clone();
         let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait, given_up);
         // A task of its own: what has been taken is leased and loaded even when the caller goes away.
         let fetched = tokio::select! {
@@ -146,7 +147,12 @@ impl Api {
             Ok(offered) => offered.map_err(|error| ledger_failed(&error))?,
             Err(_) => return Err(Refusal::new(Reason::Internal, "a fault of the gateway")),
         };
-        Ok(v1::FetchResponse { deliveries: offered.into_iter().map(delivery).collect() })
+        // What was leased is handed out whatever becomes of the notice.
+        let overdue = self.dispatch.overdue_notice(&notified).await.unwrap_or_default();
+        Ok(v1::FetchResponse {
+            deliveries: offered.into_iter().map(delivery).collect(),
+            overdue: overdue.iter().map(convert::overdue).collect(),
+        })
     }
 
     /// Settles what was fetched.
@@ -204,11 +210,15 @@ fn response(handed: Handed) -> v1::CollectResponse {
     match handed {
         Handed::Deliveries(offered) => v1::CollectResponse {
             deliveries: offered.into_iter().map(delivery).collect(),
-            settled: Vec::new(),
+            ..Default::default()
         },
         Handed::Settled(answers) => {
-            v1::CollectResponse { deliveries: Vec::new(), settled: settlements::results(answers) }
+            v1::CollectResponse { settled: settlements::results(answers), ..Default::default() }
         }
+        Handed::Overdue(records) => v1::CollectResponse {
+            overdue: records.iter().map(convert::overdue).collect(),
+            ..Default::default()
+        },
     }
 }
 

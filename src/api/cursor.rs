@@ -17,6 +17,10 @@ pub enum Log {
     Sent,
     /// What an organ received.
     Received,
+    /// What is overdue.
+    Overdue,
+    /// How organs meet their duty.
+    Duty,
     /// The organs, page by page.
     Organs,
     /// The versions of the directory.
@@ -33,6 +37,8 @@ impl Log {
             Self::Receipts => 'r',
             Self::Sent => 's',
             Self::Received => 'v',
+            Self::Overdue => 'w',
+            Self::Duty => 'y',
             Self::Organs => 'o',
             Self::Directory => 'd',
             Self::DeadLetters => 'x',

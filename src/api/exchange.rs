@@ -110,6 +110,22 @@ impl DocumentExchangeService for Exchange {
         self.answer(self.0.list_sent(caller, request.into_inner()).await)
     }
 
+    async fn list_overdue(
+        &self,
+        request: Request<v1::ListOverdueRequest>,
+    ) -> Result<Response<v1::ListOverdueResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.list_overdue(caller, request.into_inner()).await)
+    }
+
+    async fn list_duty_figures(
+        &self,
+        request: Request<v1::ListDutyFiguresRequest>,
+    ) -> Result<Response<v1::ListDutyFiguresResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.list_duty_figures(caller, request.into_inner()).await)
+    }
+
     async fn list_received(
         &self,
         request: Request<v1::ListReceivedRequest>,

@@ -17,10 +17,12 @@ use crate::broker::rabbit::RabbitBroker;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
 use crate::config::{self, Config};
-use crate::delivery::{Dispatch, Heads, HotMessages, Links, Router, Served, Strays, Timers};
+use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers};
 use crate::directory::{Ambiguity, Directory};
+use crate::domain::calendar::Calendar;
 use crate::domain::push::Policy;
 use crate::domain::time::Clock;
+use crate::duty::{self, HolidaysError};
 use crate::identity::accept::AcceptLimits;
 use crate::identity::tls::{ServerTls, TlsFiles};
 use crate::intake::{Intake, Rules};
@@ -54,9 +56,24 @@ pub(super) fn dispatch(
         }
     };
     let (served, heads) = (Served::default(), Heads::default());
-    let (strays, links) = (Strays::default(), Links::default());
+    let (strays, links, notices) = (Strays::default(), Links::default(), Notices::default());
+    let calendar = Arc::new(ArcSwap::from_pointee(working_days(&config.duty)?));
     let allowances = Arc::new(ArcSwap::from_pointee(Allowances::read(&config.limits.organs)?));
-    Ok((Dispatch { broker, ledger, hot, served, heads, strays, links, allowances, clock, metrics }, rabbit))
+    let dispatch = Dispatch {
+        broker,
+        ledger,
+        hot,
+        served,
+        heads,
+        strays,
+        links,
+        allowances,
+        calendar,
+        notices,
+        clock,
+        metrics,
+    };
+    Ok((dispatch, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -70,8 +87,9 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
         rate: rate(config),
         ambiguity: ambiguity(config),
     };
-    let allowances = Arc::clone(&parts.dispatch.allowances);
-    Intake::new(rules, Arc::clone(&parts.directory), allowances, Arc::clone(&parts.dispatch.clock))
+    let Dispatch { allowances, calendar, clock, .. } = &*parts.dispatch;
+    let (allowances, calendar) = (Arc::clone(allowances), Arc::clone(calendar));
+    Intake::new(rules, Arc::clone(&parts.directory), allowances, calendar, Arc::clone(clock))
 }
 
 /// How fast organs may submit of which nothing else is said.
@@ -133,6 +151,12 @@ pub(super) fn retention(config: &Config, parts: &Parts) -> Option<Retention> {
     let Dispatch { ledger, clock, metrics, .. } = &*parts.dispatch;
     let body_after = Some(config.retention.body_after).filter(|after| !after.is_zero())?;
     Some(Retention::new(Arc::clone(ledger), Arc::clone(clock), Arc::clone(metrics), body_after))
+}
+
+/// The working days as the configuration says.
+pub fn working_days(duty: &config::duty::Duty) -> Result<Calendar, HolidaysError> {
+    let day_end_s = duty.day_end_s().expect("the configuration is checked");
+    duty::read(&duty.holidays, day_end_s)
 }
 
 /// Where documents go that several organs could get.

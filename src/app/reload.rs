@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::Parts;
+use super::assemble::working_days;
 use crate::allowances::{self, Allowances};
 use crate::config;
 use crate::directory::{self, Directory};
+use crate::duty::HolidaysError;
 use crate::identity;
 use crate::ledger;
 use crate::redirect::Moved;
@@ -22,6 +24,9 @@ pub enum ReloadError {
     /// The directory.
     #[error("directory: {0}")]
     Directory(#[from] directory::Error),
+    /// The holidays.
+    #[error("duty.holidays: {0}")]
+    Holidays(#[from] HolidaysError),
 }
 
 impl Parts {
@@ -45,8 +50,10 @@ impl Parts {
             Allowances::read(&self.allowance_files).map(|new| self.dispatch.allowances.store(Arc::new(new)));
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
+        let working_days = working_days(&self.duty_config).map(|new| self.duties.replace(new));
         allowances?;
         directory?;
+        working_days?;
         self.versions.add(self.directory.load_full());
         if let Some(bridge) = &self.bridge {
             bridge.directory_changed();

@@ -59,6 +59,7 @@ async fn per_object_page(dispatch: &Dispatch) -> Result<String, ledger::Error> {
         unacked: tally.in_flight,
         waiting: tally.waiting,
         dead: tally.dead,
+        overdue: tally.overdue,
         oldest: tally.oldest.map_or(Duration::ZERO, |at| now.since(at)),
     });
     let mut mailboxes: Vec<_> = open.collect();
@@ -146,6 +147,7 @@ async fn refresh(dispatch: &Dispatch, body_after: Duration) {
         let count = tally.open.iter().find(|(open, _)| *open == state).map_or(0, |(_, count)| *count);
         metrics.deliveries_open.of(label).set(count as f64);
     }
+    metrics.deliveries_overdue.set(tally.overdue as f64);
     let age = tally.oldest_open.map_or(Duration::ZERO, |at| dispatch.clock.now().since(at));
     metrics.deliveries_oldest_open.set(age.as_secs_f64());
     let (Ok(kept_since), Ok(bytes)) = (dispatch.ledger.kept_since().await, dispatch.ledger.bytes().await)

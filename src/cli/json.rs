@@ -126,6 +126,9 @@ pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
         "due_time": times::exact(status.due_time.as_ref()),
         "status": self::status(status.status()),
         "push_outage": status.push_outage.as_ref().map(push_outage),
+        "acknowledge_due_time": times::exact(status.acknowledge_due_time.as_ref()),
+        "acknowledge_time": times::exact(status.acknowledge_time.as_ref()),
+        "overdue_time": times::exact(status.overdue_time.as_ref()),
     })
 }
 
@@ -217,6 +220,28 @@ pub fn hold(hold: &v1::Hold) -> Value {
         "released_by": given(&hold.released_by),
         "release_time": times::exact(hold.release_time.as_ref()),
         "release_reason": given(&hold.release_reason),
+    })
+}
+
+/// An overdue delivery.
+pub fn overdue(overdue: &v1::OverdueDelivery) -> Value {
+    json!({
+        "type": "overdue_delivery",
+        "envelope": overdue.envelope.as_ref().map(envelope),
+        "delivery": overdue.delivery.as_ref().map(delivery_status),
+    })
+}
+
+/// How an organ meets the duty to acknowledge.
+pub fn duty_figures(figures: &v1::DutyFigures) -> Value {
+    let day = |day: &v1::DutyDay| json!({ "date": day.date, "due": day.due, "overdue": day.overdue });
+    json!({
+        "type": "duty_figures",
+        "organ": figures.organ,
+        "due": figures.due,
+        "overdue": figures.overdue,
+        "overdue_now": figures.overdue_now,
+        "days": figures.days.iter().map(day).collect::<Vec<_>>(),
     })
 }
 

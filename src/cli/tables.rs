@@ -96,6 +96,8 @@ pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
         Word::Attempts,
         Word::DueTime,
         Word::BusinessStatus,
+        Word::AcknowledgeBy,
+        Word::OverdueTime,
     ];
     let mut table = framed(lang, &heads);
     for status in statuses {
@@ -114,6 +116,8 @@ pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
             status.attempts.to_string(),
             times::short(due),
             words::status_text(status.status(), lang),
+            times::short(status.acknowledge_due_time.as_ref()),
+            times::short(status.overdue_time.as_ref()),
         ]);
     }
     table

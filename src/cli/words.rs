@@ -172,6 +172,16 @@ words! {
     StatusChangeAgreed = "đồng ý cập nhật/lấy lại", "agrees to the change";
     StatusChangeRefused = "từ chối cập nhật/lấy lại", "refuses the change";
 
+    Overdue = "chưa xác nhận đúng hạn", "overdue";
+    AcknowledgeBy = "Hạn xác nhận (+07:00)", "Acknowledge by (+07:00)";
+    AcknowledgeTime = "Xác nhận lúc (+07:00)", "Acknowledged at (+07:00)";
+    OverdueTime = "Ghi nhận quá hạn (+07:00)", "Overdue since (+07:00)";
+    DueCount = "Phải xác nhận", "Due";
+    OverdueCount = "Không đúng hạn", "Overdue";
+    OverdueNow = "Còn chưa xác nhận", "Still overdue";
+    InTimeShare = "Đúng hạn", "In time";
+    AllDays = "tất cả", "all";
+
     Subjects = "Chủ thể", "Subject";
     Role = "Vai trò", "Role";
     Serial = "Số sê-ri", "Serial";
@@ -205,6 +215,7 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Held => Word::Held,
         v1::ReceiptKind::Released => Word::Released,
         v1::ReceiptKind::Replayed => Word::Replayed,
+        v1::ReceiptKind::Overdue => Word::Overdue,
     }
 }
 

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::duty::AcknowledgedBy;
 use super::limits::DEFER_S_MAX;
 use super::organ_id::OrganId;
 use super::receipt::{Cause, ReceiptKind};
@@ -249,6 +250,8 @@ pub enum Event {
         to: OrganId,
         /// By which law.
         legal_basis: String,
+        /// Until when the organ that took over is to acknowledge it.
+        acknowledge_by: Timestamp,
     },
     /// Its recipient has closed and it is not known who took over.
     Strand {
@@ -280,6 +283,8 @@ pub struct Policy {
     pub retry_jitter: f64,
     /// Up to this attempt, a delivery whose connection ended is ready again at once.
     pub prompt_attempts: u32,
+    /// What counts as acknowledging a delivery.
+    pub acknowledged_by: AcknowledgedBy,
 }
 
 impl Policy {

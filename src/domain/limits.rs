@@ -78,6 +78,10 @@ pub const RECEIPTS_PAGE_MAX: usize = 500;
 pub const LIST_PAGE_MAX: u32 = 200;
 /// Messages in a page of a list that names no size.
 pub const LIST_PAGE_DEFAULT: u32 = 50;
+/// Farthest apart of the days for which the figures of the duty are asked.
+pub const DUTY_DAYS_MAX: i32 = 366;
+/// Days before the last one where no first one is named.
+pub const DUTY_DAYS_DEFAULT: i32 = 30;
 /// Most organs in one page of the directory.
 pub const ORGANS_PAGE_MAX: u32 = 1_000;
 /// Organs in a page of the directory that names no size.

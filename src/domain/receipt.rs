@@ -37,11 +37,13 @@ pub enum ReceiptKind {
     Released,
     /// An operator sent a dead delivery on its way again.
     Replayed,
+    /// It was not acknowledged on the working day it was to be.
+    Overdue,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -56,6 +58,7 @@ impl ReceiptKind {
         Self::Held,
         Self::Released,
         Self::Replayed,
+        Self::Overdue,
     ];
 
     /// The name used in metrics and logs.
@@ -75,6 +78,7 @@ impl ReceiptKind {
             Self::Held => "held",
             Self::Released => "released",
             Self::Replayed => "replayed",
+            Self::Overdue => "overdue",
         }
     }
 }

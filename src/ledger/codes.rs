@@ -41,6 +41,7 @@ codes! {
     ReceiptKind {
         Accepted = 1, Redirected = 2, Offered = 3, Deferred = 4, Delivered = 5, Rejected = 6, Expired = 7,
         Cancelled = 8, Dead = 9, Status = 10, Purged = 14, Held = 15, Released = 16, Replayed = 17,
+        Overdue = 18,
     }
     Cause {
         RecipientDeferred = 1, LeaseExpired = 2, Disconnected = 3, GatewayRestarted = 4, AttemptsExhausted = 5,

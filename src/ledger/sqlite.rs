@@ -12,11 +12,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
-    HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes,
-    Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile,
-    StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
+    ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
+use crate::domain::calendar::Day;
 use crate::domain::delivery::{DeliveryId, Policy};
 use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
@@ -30,6 +31,7 @@ mod accept;
 mod codes;
 mod custody;
 mod dead;
+mod duty;
 mod history;
 mod holds;
 mod links;
@@ -287,6 +289,67 @@ impl Ledger for SqliteLedger {
         Box::pin(
             self.readers
                 .read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
+        )
+    }
+
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::NoteOverdue(deliveries, at, answer)))
+    }
+
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| duty::unacknowledged(db, by, after, limit)))
+    }
+
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>> {
+        Box::pin(self.readers.read(move |db, _| duty::bounds(db, by, after)))
+    }
+
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::CountDuty { after, from, by, answer }))
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let of = of.clone();
+        Box::pin(
+            self.readers.read(move |db, names| history::overdue(db, names, &of, before, open_only, limit)),
+        )
+    }
+
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>> {
+        Box::pin(self.readers.read(duty::recipients))
+    }
+
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>> {
+        let (organ, after) = (organ.cloned(), after.cloned());
+        Box::pin(
+            self.readers
+                .read(move |db, names| duty::figures(db, names, organ.as_ref(), days, after.as_ref(), limit)),
         )
     }
 

@@ -150,6 +150,7 @@ fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
         ReceiptKind::Held => v1::ReceiptKind::Held,
         ReceiptKind::Released => v1::ReceiptKind::Released,
         ReceiptKind::Replayed => v1::ReceiptKind::Replayed,
+        ReceiptKind::Overdue => v1::ReceiptKind::Overdue,
     }
 }
 
@@ -322,6 +323,8 @@ pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
         lease_expire_time: stepped.progress.due_at.map(timestamp),
         envelope: Some(envelope(message, message.payload.len() as u64)),
         payload: message.payload.clone(),
+        acknowledge_due_time: Some(timestamp(stepped.duty.acknowledge_by)),
+        overdue_time: stepped.duty.overdue_at.map(timestamp),
     }
 }
 
@@ -336,6 +339,9 @@ pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
         due_time: record.progress.due_at.map(timestamp),
         status: record.status.map_or(v1::BusinessStatus::Unspecified, status_code).into(),
         push_outage: None,
+        acknowledge_due_time: Some(timestamp(record.duty.acknowledge_by)),
+        acknowledge_time: record.duty.acknowledged_at.map(timestamp),
+        overdue_time: record.duty.overdue_at.map(timestamp),
     }
 }
 
@@ -413,6 +419,14 @@ pub fn hold(hold: &Hold) -> v1::Hold {
         released_by: released.map(|released| released.by.clone()).unwrap_or_default(),
         release_time: released.map(|released| timestamp(released.at)),
         release_reason: released.map(|released| released.reason.clone()).unwrap_or_default(),
+    }
+}
+
+/// A delivery that is overdue, and its message.
+pub fn overdue(record: &MessageRecord) -> v1::OverdueDelivery {
+    v1::OverdueDelivery {
+        envelope: Some(envelope(&record.message, record.payload_bytes)),
+        delivery: record.deliveries.first().map(delivery_status),
     }
 }
 

@@ -47,6 +47,7 @@ mod tests {
 
     use super::*;
     use crate::domain::delivery::{DeliveryId, Progress};
+    use crate::domain::duty::Duty;
     use crate::domain::message::{Hash, MessageId};
     use crate::domain::time::Timestamp;
     use crate::ledger::{Message, MessageKey, Stepped};
@@ -68,6 +69,7 @@ mod tests {
             recipient: OrganId::parse("H49").unwrap(),
             addressed_to: None,
             progress: Progress::accepted(Timestamp::EPOCH),
+            duty: Duty::until(Timestamp::EPOCH),
         };
         Offered { stepped, message: Arc::new(message) }
     }

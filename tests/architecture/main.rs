@@ -21,6 +21,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("delivery", &["domain", "allowances", "ledger", "broker", "metrics"]),
     ("retention", &["domain", "ledger", "metrics"]),
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
+    ("duty", &["domain", "ledger", "delivery"]),
     ("intake", &["domain", "allowances", "ledger", "proto", "directory", "edxml", "delivery"]),
     ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
     (
@@ -79,6 +80,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "redirect",
             "retention",
             "push",
+            "duty",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 44] = [
+const COMMANDS: [&str; 45] = [
     "",
     "sandbox",
     "serve",
@@ -20,6 +20,7 @@ const COMMANDS: [&str; 44] = [
     "status",
     "track",
     "receipts",
+    "overdue",
     "link",
     "link set",
     "link show",

@@ -19,6 +19,7 @@ mod commits;
 mod custody;
 mod dead;
 mod durable;
+mod duties;
 pub mod inspect;
 mod ladder;
 mod links;
@@ -53,6 +54,7 @@ impl Default for Terms {
             retry_delay_max: Duration::from_secs(60),
             retry_jitter: 0.0,
             prompt_attempts: 2,
+            acknowledged_by: truc::domain::duty::AcknowledgedBy::Delivery,
         };
         Self { mailbox_deliveries_max: 1_000_000, policy }
     }
@@ -208,6 +210,8 @@ macro_rules! stamp {
                 outbox: ready_is_unpublished_until_the_broker_has_it an_answer_about_an_earlier_attempt_changes_nothing
                     unpublished_survives_a_kill what_the_broker_lost_is_unpublished_again
                     unpublished_in_order_and_by_pages;
+                duties: what_is_late_is_noted_once what_ended_before_is_owed_no_more
+                    lists_and_tallies_of_the_overdue figures_by_organ_and_day one_of_many_notes_it;
                 redirects: another_delivery_takes_its_place what_is_held_stays_and_what_has_ended_is_never_moved
                     a_second_closing_is_followed one_of_two_nodes_moves_it nobody_took_over
                     what_is_redirected_is_no_longer_unpublished;

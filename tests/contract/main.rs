@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
 
 mod broker;
+mod duty;
 mod ledger;
 #[path = "../rabbit/node.rs"]
 #[expect(dead_code, reason = "other tests ask more of a node")]

@@ -26,6 +26,9 @@ pub fn t(seconds: i64) -> Timestamp {
 /// When letters expire unless a test says otherwise.
 pub const EXPIRY: i64 = 1_000_000;
 
+/// Until when they are to be acknowledged unless a test says otherwise.
+pub const DUTY: i64 = 500_000;
+
 pub fn organ(id: &str) -> OrganId {
     OrganId::parse(id).unwrap()
 }
@@ -49,7 +52,8 @@ pub fn letter(from: &str, id: &str, to: &[&str]) -> Acceptance {
     };
     let addressees =
         to.iter().map(|id| Addressee { recipient: organ(id), redirected: None, mailbox_max: None }).collect();
-    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
+    let message = Arc::new(message);
+    Acceptance { message, lane: Lane::Normal, addressees, acknowledge_by: t(DUTY), document_id: None }
 }
 
 /// The letter with something of its message changed.

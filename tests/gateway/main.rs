@@ -5,6 +5,7 @@
 mod allowances;
 mod custody;
 mod door;
+mod duty;
 mod edxml;
 mod exchange;
 mod idempotency;

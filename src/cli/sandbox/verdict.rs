@@ -23,7 +23,8 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
             | ReceiptKind::Purged
             | ReceiptKind::Held
             | ReceiptKind::Released
-            | ReceiptKind::Replayed => false,
+            | ReceiptKind::Replayed
+            | ReceiptKind::Overdue => false,
         })
     })
 }

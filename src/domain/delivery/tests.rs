@@ -8,6 +8,7 @@ const POLICY: Policy = Policy {
     retry_delay_max: Duration::from_secs(60),
     retry_jitter: 0.2,
     prompt_attempts: 2,
+    acknowledged_by: AcknowledgedBy::Delivery,
 };
 
 fn t(seconds: i64) -> Timestamp {
@@ -126,7 +127,11 @@ fn backoff_doubles_between_its_bounds() {
 }
 
 fn redirect() -> Event {
-    Event::Redirect { to: OrganId::parse("H05").expect("an organ id"), legal_basis: "NQ 1".into() }
+    Event::Redirect {
+        to: OrganId::parse("H05").expect("an organ id"),
+        legal_basis: "NQ 1".into(),
+        acknowledge_by: t(0),
+    }
 }
 
 #[test]

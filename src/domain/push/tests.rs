@@ -18,6 +18,7 @@ const OF_DELIVERIES: delivery::Policy = delivery::Policy {
     retry_delay_max: Duration::from_secs(60),
     retry_jitter: 0.0,
     prompt_attempts: 3,
+    acknowledged_by: crate::domain::duty::AcknowledgedBy::Delivery,
 };
 
 fn t(seconds: u64) -> Timestamp {

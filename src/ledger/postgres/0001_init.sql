@@ -87,7 +87,10 @@ CREATE TABLE delivery (
     state         smallint NOT NULL,    -- 0 queued, 1 in flight, 2 waiting, 3 delivered, 4 rejected, 5 expired, 6 cancelled, 7 dead, 8 redirected
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
     status        smallint,             -- the last business status, by its number; null while none was reported
-    spared        bigint   NOT NULL DEFAULT 0 -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    spared        bigint   NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    acknowledge_by  bigint NOT NULL,    -- until when it is to be acknowledged
+    acknowledged_at bigint,             -- when it was
+    overdue_at      bigint              -- when it was noted that it had not been in time
 ) WITH (fillfactor = 70);
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
@@ -95,6 +98,9 @@ CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
 CREATE INDEX delivery_dead ON delivery (id) WHERE state = 7;
 CREATE INDEX delivery_dead_of ON delivery (recipient, id) WHERE state = 7;
 CREATE INDEX delivery_redirected ON delivery (message) WHERE origin IS NOT NULL;
+CREATE INDEX delivery_overdue ON delivery (id) WHERE overdue_at IS NOT NULL;
+CREATE INDEX delivery_overdue_by_recipient ON delivery (recipient, id) WHERE overdue_at IS NOT NULL;
+CREATE INDEX delivery_overdue_by_sender ON delivery (sender, id) WHERE overdue_at IS NOT NULL;
 CREATE INDEX delivery_on_stream ON delivery (holder) WHERE hold = 0;
 CREATE INDEX delivery_in_queue ON delivery (recipient, due_at) WHERE hold = 2;
 
@@ -109,7 +115,7 @@ CREATE TABLE receipt (
     asserted_by      bigint,            -- organ.ref; below zero operator.ref with the sign changed; null for the gateway itself
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
-    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 14 purged, 15 held, 16 released, 17 replayed
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 14 purged, 15 held, 16 released, 17 replayed, 18 overdue
     cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed,
                                         -- 10 push unreachable, 11 push timed out, 12 push failed, 13 push refused, 14 push link refused, 20 discarded
     status           smallint,          -- the business status reported, by its number; null where the kind is another
@@ -120,6 +126,15 @@ CREATE TABLE receipt (
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
 CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
 CREATE INDEX receipt_of_death ON receipt (delivery) WHERE kind = 9;
+
+-- How recipients met their duty to acknowledge, by working day.
+CREATE TABLE duty_day (
+    recipient bigint  NOT NULL, -- organ.ref
+    day       integer NOT NULL, -- the day in Vietnam, counted from 1 January 1970
+    due       bigint  NOT NULL, -- deliveries that were to be acknowledged by its end
+    overdue   bigint  NOT NULL, -- those that were not
+    PRIMARY KEY (recipient, day)
+);
 
 -- Files that reports of business status came in, as their reporters wrote them. They go with their message's payload.
 CREATE TABLE status_file (

@@ -115,6 +115,7 @@ fn deliver(
     columns.lane.push(new.lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(expires_at.as_micros());
+    columns.acknowledge_by.push(new.acknowledge_by.as_micros());
     // The acceptance has one, and each redirection.
     let receipts = (new.addressees.len() == 1).then(|| 1 + i64::from(addressed_to.is_some()));
     columns.receipt_sequence.push(receipts);

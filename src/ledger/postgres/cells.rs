@@ -6,6 +6,7 @@ use tokio_postgres::types::FromSql;
 
 use super::fault::Fault;
 use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
@@ -88,6 +89,12 @@ impl<'a> Cells<'a> {
 
     pub fn message_id(&mut self) -> Result<MessageId, Fault> {
         MessageId::parse(self.plain()?).map_err(|_| Fault::Invalid("message id"))
+    }
+
+    /// Until when it is to be acknowledged, when it was, when it was noted that it was not.
+    pub fn duty(&mut self) -> Result<Duty, Fault> {
+        let (acknowledge_by, acknowledged_at) = (self.time()?, self.time_if_any()?);
+        Ok(Duty { acknowledge_by, acknowledged_at, overdue_at: self.time_if_any()? })
     }
 
     /// State, attempt, hold, due time, expiry, spared attempts.

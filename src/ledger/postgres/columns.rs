@@ -71,6 +71,7 @@ pub(super) struct Deliveries {
     pub lane: Vec<i16>,
     pub payload_bytes: Vec<i64>,
     pub expires_at: Vec<i64>,
+    pub acknowledge_by: Vec<i64>,
     pub receipt_sequence: Vec<Option<i64>>,
     pub receipt_time: Vec<Option<i64>>,
 }
@@ -161,6 +162,8 @@ pub(super) struct Moves {
     pub was_status: Vec<Option<i16>>,
     pub status: Vec<Option<i16>>,
     pub spared: Vec<i64>,
+    pub acknowledged_at: Vec<Option<i64>>,
+    pub overdue_at: Vec<Option<i64>>,
 }
 
 impl Moves {
@@ -181,6 +184,8 @@ impl Moves {
         self.was_status.push(row.was_status.map(Coded::code));
         self.status.push(row.status.map(Coded::code));
         self.spared.push(now.spared.into());
+        self.acknowledged_at.push(row.duty.acknowledged_at.map(Timestamp::as_micros));
+        self.overdue_at.push(row.duty.overdue_at.map(Timestamp::as_micros));
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::domain::delivery::Event;
+use crate::domain::delivery::{DeliveryId, Event};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
+use crate::domain::time::Timestamp;
 use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
     AcceptAnswers, Acceptance, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
@@ -22,6 +23,8 @@ pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
     Report(Vec<ReportRequest>, Answer<ReportAnswers>),
+    NoteOverdue(Vec<DeliveryId>, Timestamp, Answer<Vec<bool>>),
+    CountDuty { after: DeliveryId, from: Timestamp, by: Timestamp, answer: Answer<()> },
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
@@ -36,6 +39,7 @@ pub(super) enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
     Report(ReportAnswers),
+    NoteOverdue(Vec<bool>),
     PublishAgain(u64),
     AdvanceMark(bool),
     Custody(Worked),
@@ -51,7 +55,12 @@ impl Command {
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::Custody(work) => work.operations(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
+            Self::NoteOverdue(batch, ..) => batch.len(),
+            Self::CountDuty { .. }
+            | Self::PublishAgain(..)
+            | Self::AdvanceMark(..)
+            | Self::ChangeLink(..)
+            | Self::Probe(_) => 1,
         }
     }
 
@@ -84,7 +93,9 @@ impl Command {
             }
             Self::Report(batch, _) => into.extend(batch.iter().map(|request| &request.by)),
             Self::Custody(work) => into.extend(work.organs()),
-            Self::Published(..)
+            Self::NoteOverdue(..)
+            | Self::CountDuty { .. }
+            | Self::Published(..)
             | Self::PublishAgain(..)
             | Self::AdvanceMark(..)
             | Self::ChangeLink(..)
@@ -128,11 +139,15 @@ impl Command {
             (Self::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
+            (Self::NoteOverdue(.., answer), Done::NoteOverdue(noted)) => answer.send(Ok(noted)).is_err(),
             (Self::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
             (Self::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
             (Self::Custody(work), Done::Custody(worked)) => return work.answer(worked),
             (Self::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
-            (Self::Published(_, answer) | Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
+            (
+                Self::Published(_, answer) | Self::Probe(answer) | Self::CountDuty { answer, .. },
+                Done::Nothing,
+            ) => answer.send(Ok(())).is_err(),
             _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
         };
     }
@@ -144,7 +159,10 @@ impl Command {
             Self::Accept(_, answer) => answer.send(Err(error)).is_err(),
             Self::Step(_, answer) => answer.send(Err(error)).is_err(),
             Self::Report(_, answer) => answer.send(Err(error)).is_err(),
-            Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error)).is_err(),
+            Self::NoteOverdue(.., answer) => answer.send(Err(error)).is_err(),
+            Self::Published(_, answer) | Self::Probe(answer) | Self::CountDuty { answer, .. } => {
+                answer.send(Err(error)).is_err()
+            }
             Self::PublishAgain(_, answer) => answer.send(Err(error)).is_err(),
             Self::Custody(work) => return work.fail(error),
             Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => answer.send(Err(error)).is_err(),

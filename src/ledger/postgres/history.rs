@@ -15,7 +15,7 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::ledger::codes::{at_most, bounded};
-use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
+use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, OverdueOf, Story};
 
 macro_rules! message {
     () => {
@@ -27,13 +27,13 @@ macro_rules! message {
 macro_rules! delivery_columns {
     () => {
         "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
-         d.ended_at, d.status"
+         d.ended_at, d.status, d.acknowledge_by, d.acknowledged_at, d.overdue_at"
     };
 }
 pub(super) use delivery_columns;
 
 /// How many columns a delivery has.
-pub(super) const DELIVERY_COLUMNS: usize = 11;
+pub(super) const DELIVERY_COLUMNS: usize = 14;
 
 /// Messages with their payloads.
 pub(super) async fn messages(
@@ -134,8 +134,55 @@ pub(super) async fn received(
         .await?;
     let before = before.map_or(i64::MAX, |id| bounded(id.0));
     let rows = client.query(&statement, &[&recipient.as_str(), &before, &open_only, &at_most(limit)]).await?;
-    learn_senders(client, names, &rows).await?;
-    learn_recipients(client, names, &rows, 11).await?;
+    single(client, names, &rows).await
+}
+
+/// What was noted as overdue, the newest first.
+pub(super) async fn overdue(
+    client: &ClientWrapper,
+    names: &Names,
+    of: OverdueOf,
+    before: Option<DeliveryId>,
+    open_only: bool,
+    limit: usize,
+) -> Result<Vec<MessageRecord>, Fault> {
+    macro_rules! overdue_of {
+        ($whose:literal) => {
+            concat!(
+                "SELECT ",
+                message!(),
+                ", ",
+                delivery_columns!(),
+                " FROM delivery d JOIN message m ON m.key = d.message
+                 WHERE ",
+                $whose,
+                " AND d.overdue_at IS NOT NULL AND d.id < $2
+                     AND (NOT $3 OR (d.due_at IS NOT NULL AND d.acknowledged_at IS NULL))
+                 ORDER BY d.id DESC LIMIT $4"
+            )
+        };
+    }
+    // delivery.overdue
+    let (sql, organ) = match &of {
+        OverdueOf::Recipient(organ) => {
+            (overdue_of!("d.recipient = (SELECT ref FROM organ WHERE id = $1::text)"), Some(organ))
+        }
+        OverdueOf::Sender(organ) => {
+            (overdue_of!("d.sender = (SELECT ref FROM organ WHERE id = $1::text)"), Some(organ))
+        }
+        OverdueOf::Everybody => (overdue_of!("$1::text IS NULL"), None),
+    };
+    let statement = client.prepare_cached(sql).await?;
+    let before = before.map_or(i64::MAX, |id| bounded(id.0));
+    let organ = organ.map(OrganId::as_str);
+    let rows = client.query(&statement, &[&organ, &before, &open_only, &at_most(limit)]).await?;
+    single(client, names, &rows).await
+}
+
+/// Messages each with one of its deliveries.
+async fn single(client: &ClientWrapper, names: &Names, rows: &[Row]) -> Result<Vec<MessageRecord>, Fault> {
+    learn_senders(client, names, rows).await?;
+    learn_recipients(client, names, rows, 11).await?;
     let one = |row| {
         let mut cells = Cells::of(row);
         let mut record = record(names, &mut cells)?;
@@ -228,5 +275,6 @@ pub(super) fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryR
         progress: cells.progress()?,
         ended_at: cells.time_if_any()?,
         status: cells.code_if_any()?,
+        duty: cells.duty()?,
     })
 }

@@ -211,11 +211,12 @@ pub(super) async fn mailboxes(client: &ClientWrapper, names: &Names) -> Result<V
     // delivery.mailboxes
     let statement = client
         .prepare_cached(
-            "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at
+            "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at, o.overdue
              FROM (SELECT recipient, count(*) FILTER (WHERE state = 0) AS ready,
                        count(*) FILTER (WHERE state = 1) AS in_flight,
                        count(*) FILTER (WHERE state = 2) AS waiting,
-                       count(*) FILTER (WHERE state = 7) AS dead, min(message) AS oldest
+                       count(*) FILTER (WHERE state = 7) AS dead, min(message) AS oldest,
+                       count(*) FILTER (WHERE overdue_at IS NOT NULL AND acknowledged_at IS NULL) AS overdue
                    FROM delivery WHERE due_at IS NOT NULL GROUP BY recipient) o
              JOIN message m ON m.key = o.oldest ORDER BY o.recipient",
         )
@@ -231,6 +232,7 @@ pub(super) async fn mailboxes(client: &ClientWrapper, names: &Names) -> Result<V
             waiting: cells.number()?,
             dead: cells.number()?,
             oldest: cells.time_if_any()?,
+            overdue: cells.number()?,
         })
     };
     rows.iter().map(one).collect()
@@ -258,5 +260,13 @@ pub(super) async fn tally(client: &ClientWrapper) -> Result<Tally, Fault> {
     let newest = client.prepare_cached("SELECT accepted_at FROM message ORDER BY key DESC LIMIT 1").await?;
     let newest = client.query_opt(&newest, &[]).await?;
     tally.newest = newest.map(|row| Cells::of(&row).time()).transpose()?;
+    // delivery.overdue_now
+    let overdue = client
+        .prepare_cached(
+            "SELECT count(*) FROM delivery
+             WHERE overdue_at IS NOT NULL AND acknowledged_at IS NULL AND due_at IS NOT NULL",
+        )
+        .await?;
+    tally.overdue = Cells::of(&client.query_one(&overdue, &[]).await?).number()?;
     Ok(tally)
 }

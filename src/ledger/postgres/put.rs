@@ -80,7 +80,7 @@ async fn insert_bodies(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 11> = [
+    let parameters: Parameters<'_, 12> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -92,6 +92,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.receipt_sequence,
         &d.receipt_time,
         &d.origin,
+        &d.acknowledge_by,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
     exactly("insert_deliveries", d.id.len(), insert).await
@@ -132,7 +133,7 @@ async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 14> = [
+    let parameters: Parameters<'_, 16> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -147,6 +148,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.was_status,
         &m.status,
         &m.spared,
+        &m.acknowledged_at,
+        &m.overdue_at,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -93,7 +93,7 @@ struct Wanted<'a> {
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
-    /// Deliveries that are stepped or reported on.
+    /// Deliveries that are stepped, reported on or noted.
     deliveries: Vec<i64>,
     /// Those among them that are reported on.
     reported: Vec<i64>,
@@ -113,6 +113,7 @@ impl<'a> Wanted<'a> {
                 Command::Accept(batch, _) => acceptances.extend(batch),
                 Command::Step(batch, _) => deliveries.extend(batch.iter().map(|r| bounded(r.delivery.0))),
                 Command::Report(batch, _) => reported.extend(batch.iter().map(|r| bounded(r.delivery.0))),
+                Command::NoteOverdue(batch, ..) => deliveries.extend(batch.iter().map(|id| bounded(id.0))),
                 _ => {}
             }
         }
@@ -195,6 +196,7 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let (status, origin) = (cells.code_if_any()?, cells.plain::<Option<i64>>()?);
     let replaces = origin.map(|id| u64::try_from(id).map(DeliveryId)).transpose();
     let replaces = replaces.map_err(|_| Fault::Invalid("delivery"))?;
+    let (was_ended_at, duty) = (cells.time_if_any()?, cells.duty()?);
     let row = Row {
         message,
         sender,
@@ -209,9 +211,12 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
         was: progress,
         alone,
         ended_at: None,
+        was_ended_at,
+        duty,
         status,
         was_status: status,
         is_reported: false,
+        is_noted: false,
     };
     Ok((id, row, last))
 }

@@ -15,7 +15,7 @@ pub(super) fn replace(
     request: &StepRequest,
     (sequence, time): (u32, Timestamp),
 ) -> Result<Option<DeliveryId>, Fault> {
-    let Event::Redirect { to, .. } = &request.event else { return Ok(None) };
+    let Event::Redirect { to, acknowledge_by, .. } = &request.event else { return Ok(None) };
     let recipient = sheet.number(to)?;
     let id = sheet.delivery_ids.pop_front().ok_or(Fault::Invalid("sequence"))?;
     let old = sheet.deliveries.get(&bounded(request.delivery.0)).ok_or(Fault::Unfamiliar)?;
@@ -35,6 +35,7 @@ pub(super) fn replace(
     columns.lane.push(lane.code());
     columns.payload_bytes.push(bounded(payload_bytes));
     columns.expires_at.push(progress.expires_at.as_micros());
+    columns.acknowledge_by.push(acknowledge_by.as_micros());
     // The old one has ended: where it was its message's only one, from now on this one is.
     columns.receipt_sequence.push(alone.then(|| i64::from(sequence)));
     columns.receipt_time.push(alone.then(|| time.as_micros()));

@@ -50,6 +50,9 @@ fn record<'a>(sheet: &mut Sheet<'a>, request: &'a ReportRequest, next: Standing)
     *last = (message_sequence, time);
     row.status = next.status;
     row.is_reported = true;
+    if sheet.options.policy.acknowledged_by.is_met_by_status(request.report.status.code) {
+        row.duty = row.duty.acknowledged(time);
+    }
     let (sender, recipient, message) = (row.sender, row.recipient, row.message);
     let (attempt, addressed_to, replaces) = (row.progress.attempt, row.addressed_to.clone(), row.replaces);
     let sender_sequence = sheet.next_receipt(sender)?;

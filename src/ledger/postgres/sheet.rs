@@ -10,6 +10,7 @@ use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
@@ -54,12 +55,25 @@ pub(super) struct Row {
     /// Whether it is its message's only one. Then the message's last receipt is known by it.
     pub alone: bool,
     pub ended_at: Option<Timestamp>,
+    /// As the table has it.
+    pub was_ended_at: Option<Timestamp>,
+    /// Its duty to be acknowledged.
+    pub duty: Duty,
     /// Its last business status.
     pub status: Option<StatusCode>,
     /// As the table has it.
     pub was_status: Option<StatusCode>,
     /// Whether a report of it, or a receipt of its whole message, was recorded now.
     pub is_reported: bool,
+    /// Whether it was noted now that it was not acknowledged in time.
+    pub is_noted: bool,
+}
+
+impl Row {
+    /// Whether anything of it is other than the table has it.
+    fn is_changed(&self) -> bool {
+        self.progress != self.was || self.is_reported || self.is_noted
+    }
 }
 
 /// The sheet of one transaction.
@@ -147,8 +161,7 @@ impl Sheet<'_> {
     /// The deliveries that have moved on.
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
-        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_reported)
-        {
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.is_changed()) {
             let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
             moves.push(*id, row, last.copied());
         }

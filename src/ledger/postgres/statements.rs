@@ -37,7 +37,8 @@ statements! {
     /// These deliveries as they stand, with the last receipt of the message of each.
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.addressed_to, d.lane, d.payload_bytes, d.holder,
             d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.receipt_sequence IS NOT NULL,
-            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin
+            coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin,
+            d.ended_at, d.acknowledge_by, d.acknowledged_at, d.overdue_at
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
         LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
             WHERE d.receipt_sequence IS NULL AND r.message = d.message
@@ -69,20 +70,21 @@ statements! {
     insert_bodies: "INSERT INTO body (message, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
-            expires_at, receipt_sequence, receipt_time, origin, due_at, state, attempt)
+            expires_at, receipt_sequence, receipt_time, origin, acknowledge_by, due_at, state, attempt)
         SELECT w.*, w.expires_at, 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
             AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at, receipt_sequence,
-                receipt_time, origin)";
+                receipt_time, origin, acknowledge_by)";
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
             due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),
             receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status,
-            spared = w.spared
+            spared = w.spared, acknowledged_at = w.acknowledged_at, overdue_at = w.overdue_at
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
-            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[], $14::bigint[])
+            $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[],
+            $14::bigint[], $15::bigint[], $16::bigint[])
             AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
-                receipt_time, was_status, status, spared)
+                receipt_time, was_status, status, spared, acknowledged_at, overdue_at)
         WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt
             AND d.status IS NOT DISTINCT FROM w.was_status";
     /// New receipts.
@@ -117,6 +119,14 @@ statements! {
     publish_all_again: "INSERT INTO outbox (delivery, attempt, node)
         SELECT id, attempt, $1::bigint FROM delivery WHERE due_at IS NOT NULL AND state = 0
         ON CONFLICT (delivery) DO UPDATE SET attempt = excluded.attempt, node = excluded.node";
+    /// How the duty was met, by recipient and day; a day is 86,400 s, and begins 7 h earlier than in UTC.
+    count_duty: "INSERT INTO duty_day (recipient, day, due, overdue)
+        SELECT d.recipient, ((d.acknowledge_by + 25200000000) / 86400000000)::integer, count(*), count(d.overdue_at)
+        FROM delivery d
+        WHERE d.id > $1::bigint AND d.acknowledge_by > $2::bigint AND d.acknowledge_by <= $3::bigint
+            AND (d.ended_at IS NULL OR d.ended_at > d.acknowledge_by OR d.acknowledged_at IS NOT NULL)
+        GROUP BY 1, 2
+        ON CONFLICT (recipient, day) DO UPDATE SET due = excluded.due, overdue = excluded.overdue";
     /// Sets a durable number that is $2 to $3.
     advance_mark: "INSERT INTO mark AS m (name, value)
         SELECT $1::text, $3::bigint WHERE $2::bigint = 0 OR EXISTS (SELECT FROM mark WHERE name = $1)

@@ -5,6 +5,7 @@ use super::fault::Fault;
 use super::redirect;
 use super::sheet::Sheet;
 use crate::domain::delivery::{self, Entry, Event, Hold, Progress, State, Step};
+use crate::domain::duty::Duty;
 use crate::ledger::codes::bounded;
 use crate::ledger::{BecameReady, Ready, StepError, StepRequest, Stepped};
 
@@ -20,17 +21,18 @@ pub(super) fn step(
     if request.recipient.as_ref().is_some_and(|organ| *organ != recipient) {
         return Ok(Err(StepError::NotFound));
     }
-    let (message, addressed_to, was) = (row.message, row.addressed_to.clone(), row.progress);
+    let (message, addressed_to, was, mut duty) =
+        (row.message, row.addressed_to.clone(), row.progress, row.duty);
     let chance = sheet.chance.f64();
     let progress = match delivery::step(&was, &request.event, request.at, &sheet.options.policy, chance) {
         Err(refused) => return Ok(Err(refused.into())),
         Ok(Step::Unchanged) => was,
         Ok(Step::Moved(next, entry)) => {
-            moved(sheet, request, next, entry)?;
+            duty = moved(sheet, request, next, entry)?;
             next
         }
     };
-    Ok(Ok(Stepped { delivery: request.delivery, message, recipient, addressed_to, progress }))
+    Ok(Ok(Stepped { delivery: request.delivery, message, recipient, addressed_to, progress, duty }))
 }
 
 fn moved(
@@ -38,13 +40,17 @@ fn moved(
     request: &StepRequest,
     next: Progress,
     entry: Option<Entry>,
-) -> Result<(), Fault> {
+) -> Result<Duty, Fault> {
     let row = sheet.deliveries.get_mut(&bounded(request.delivery.0)).ok_or(Fault::Unfamiliar)?;
     let last = sheet.last_receipts.get_mut(&row.message).ok_or(Fault::Invalid("receipt of a message"))?;
     // Handed over late, or by a clock that was set back: it happens after what has happened.
     let time = request.at.max(last.1);
     row.progress = next;
     row.ended_at = next.state.is_end().then_some(time);
+    if sheet.options.policy.acknowledged_by.is_met_by_state(next.state) {
+        row.duty = row.duty.acknowledged(time);
+    }
+    let duty = row.duty;
     if let Event::Offer { hold, .. } = request.event {
         row.holder = (hold == Hold::Stream).then_some(sheet.node);
     }
@@ -82,5 +88,5 @@ fn moved(
         sheet.became_ready(BecameReady { organ, lane, ready, message: None });
     }
     sheet.due(next.due_at);
-    Ok(())
+    Ok(duty)
 }

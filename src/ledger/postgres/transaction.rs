@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, custody, links, put, read, report, step};
+use super::{Options, accept, bounded, custody, duty, links, put, read, report, step};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -61,9 +61,12 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     let (moves, accounts) = (sheet.moves(), sheet.close_accounts());
     let changed = !moves.id.is_empty()
         || !accounts.organ.is_empty()
-        || batch
-            .iter()
-            .any(|command| !matches!(command, Command::Accept(..) | Command::Step(..) | Command::Report(..)));
+        || batch.iter().any(|command| {
+            !matches!(
+                command,
+                Command::Accept(..) | Command::Step(..) | Command::Report(..) | Command::NoteOverdue(..)
+            )
+        });
     if changed {
         put::put(link, context, &sheet, &moves, &accounts, &published).boxed().await?;
     }
@@ -90,6 +93,14 @@ async fn perform<'a>(
         Command::Report(batch, _) => {
             let answers = batch.iter().map(|request| report::report(sheet, request));
             Done::Report(answers.collect::<Result<_, _>>()?)
+        }
+        Command::NoteOverdue(batch, at, _) => {
+            let answers = batch.iter().map(|delivery| duty::note(sheet, *delivery, *at));
+            Done::NoteOverdue(answers.collect::<Result<_, _>>()?)
+        }
+        Command::CountDuty { after, from, by, .. } => {
+            duty::count(link, *after, *from, *by).await?;
+            Done::Nothing
         }
         Command::Published(batch, _) => {
             batch.iter().for_each(|ready| published.put(ready));

@@ -63,8 +63,14 @@ CREATE TABLE delivery (
     due_at        INTEGER,               -- when something must be done about it; null exactly when it has ended
     ended_at      INTEGER,               -- when it ended
     status        INTEGER,               -- the last business status, by its number; null while none was reported
-    spared        INTEGER NOT NULL DEFAULT 0 -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    acknowledge_by  INTEGER NOT NULL,    -- until when it is to be acknowledged
+    acknowledged_at INTEGER,             -- when it was
+    overdue_at      INTEGER              -- when it was noted that it had not been in time
 );
+CREATE INDEX delivery_overdue ON delivery (id) WHERE overdue_at IS NOT NULL;
+CREATE INDEX delivery_overdue_by_recipient ON delivery (recipient, id) WHERE overdue_at IS NOT NULL;
+CREATE INDEX delivery_overdue_by_sender ON delivery (sender, id) WHERE overdue_at IS NOT NULL;
 CREATE INDEX delivery_ready ON delivery (recipient, lane, id) WHERE state = 0;
 CREATE INDEX delivery_due ON delivery (due_at, state) WHERE due_at IS NOT NULL;
 CREATE INDEX delivery_by_recipient ON delivery (recipient, id);
@@ -93,6 +99,15 @@ CREATE TABLE receipt (
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
 CREATE INDEX receipt_of_report ON receipt (delivery) WHERE kind = 10;
 CREATE INDEX receipt_of_death ON receipt (delivery) WHERE kind = 9;
+
+-- How recipients met their duty to acknowledge, by working day.
+CREATE TABLE duty_day (
+    recipient INTEGER NOT NULL, -- organ.ref
+    day       INTEGER NOT NULL, -- the day in Vietnam, counted from 1 January 1970
+    due       INTEGER NOT NULL, -- deliveries that were to be acknowledged by its end
+    overdue   INTEGER NOT NULL, -- those that were not
+    PRIMARY KEY (recipient, day)
+) WITHOUT ROWID;
 
 -- Files that reports of business status came in, as their reporters wrote them. They go with their message's payload.
 CREATE TABLE status_file (

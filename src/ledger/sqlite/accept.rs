@@ -126,8 +126,8 @@ fn insert_delivery(
     // delivery.insert
     db.prepare_cached(
         "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at,
-             state, attempt, due_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             state, attempt, due_at, acknowledge_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
     .execute((
         id.0,
@@ -141,6 +141,7 @@ fn insert_delivery(
         Code(progress.state),
         progress.attempt,
         progress.due_at.map(Code),
+        Code(new.acknowledge_by),
     ))?;
     book.next_delivery += 1;
     let ready = Ready { delivery: id, message: key, payload_bytes, attempt: progress.attempt };

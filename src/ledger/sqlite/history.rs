@@ -8,10 +8,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use super::codes::{Code, at_most, bounded};
 use super::organs::{Names, OrganRef, number};
 use super::receipts;
+use super::step;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
+use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, OverdueOf, Story};
 
 const MESSAGE: &str =
     "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
@@ -19,9 +20,9 @@ const MESSAGE: &str =
 /// What [`delivery`] reads, of a table `d`.
 pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status, d.spared";
+    d.ended_at, d.status, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at";
 /// How many columns that are.
-pub(super) const DELIVERY_COLUMNS: usize = 11;
+pub(super) const DELIVERY_COLUMNS: usize = 14;
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -103,16 +104,52 @@ pub(super) fn received(
          ORDER BY d.id DESC LIMIT ?4"
     ))?;
     let before = before.map_or(i64::MAX, |id| bounded(id.0));
-    let rows = statement.query_map((recipient, before, open_only, at_most(limit)), |row| {
-        Ok(MessageRecord {
-            key: MessageKey(row.get(0)?),
-            message: message(db, names, row)?,
-            payload_bytes: row.get(8)?,
-            purged_at: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
-            deliveries: vec![delivery(db, names, row, 12)?],
-        })
-    })?;
+    let rows =
+        statement.query_map((recipient, before, open_only, at_most(limit)), |row| single(db, names, row))?;
     rows.collect()
+}
+
+/// What was noted as overdue, the newest first.
+pub(super) fn overdue(
+    db: &Connection,
+    names: &Names,
+    of: &OverdueOf,
+    before: Option<DeliveryId>,
+    open_only: bool,
+    limit: usize,
+) -> rusqlite::Result<Vec<MessageRecord>> {
+    let (whose, organ) = match of {
+        OverdueOf::Recipient(organ) => ("d.recipient = ?1", Some(organ)),
+        OverdueOf::Sender(organ) => ("d.sender = ?1", Some(organ)),
+        OverdueOf::Everybody => ("?1 IS NULL", None),
+    };
+    let organ = organ.map(|organ| number(db, organ)).transpose()?;
+    let organ = match organ {
+        Some(None) => return Ok(Vec::new()),
+        organ => organ.flatten(),
+    };
+    // delivery.overdue
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {MESSAGE}, {DELIVERY} FROM delivery d JOIN message m ON m.key = d.message
+         WHERE {whose} AND d.overdue_at IS NOT NULL AND d.id < ?2
+             AND (NOT ?3 OR (d.due_at IS NOT NULL AND d.acknowledged_at IS NULL))
+         ORDER BY d.id DESC LIMIT ?4"
+    ))?;
+    let before = before.map_or(i64::MAX, |id| bounded(id.0));
+    let rows =
+        statement.query_map((organ, before, open_only, at_most(limit)), |row| single(db, names, row))?;
+    rows.collect()
+}
+
+/// A message with one of its deliveries.
+fn single(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
+    Ok(MessageRecord {
+        key: MessageKey(row.get(0)?),
+        message: message(db, names, row)?,
+        payload_bytes: row.get(8)?,
+        purged_at: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
+        deliveries: vec![delivery(db, names, row, 12)?],
+    })
 }
 
 fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<MessageRecord> {
@@ -173,5 +210,6 @@ pub(super) fn delivery(
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),
+        duty: step::duty(row, from + 11)?,
     })
 }

@@ -16,15 +16,15 @@ pub(super) fn replace(
     request: &StepRequest,
     old: &Row,
 ) -> rusqlite::Result<Option<DeliveryId>> {
-    let Event::Redirect { to, .. } = &request.event else { return Ok(None) };
+    let Event::Redirect { to, acknowledge_by, .. } = &request.event else { return Ok(None) };
     let recipient = book.accounts.number(db, to)?;
     let id = DeliveryId(book.next_delivery);
     let progress = Progress::accepted(old.progress.expires_at);
     // delivery.replace
     db.prepare_cached(
         "INSERT INTO delivery (id, message, sender, recipient, addressed_to, origin, lane, payload_bytes, expires_at,
-             state, attempt, due_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             state, attempt, due_at, acknowledge_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute((
         id.0,
@@ -40,6 +40,7 @@ pub(super) fn replace(
         Code(progress.state),
         progress.attempt,
         progress.due_at.map(Code),
+        Code(*acknowledge_by),
     ))?;
     book.next_delivery += 1;
     outbox::withdraw(db, request.delivery)?;

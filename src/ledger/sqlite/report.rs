@@ -9,6 +9,7 @@ use super::receipts::{self, NewReceipt};
 use super::step;
 use super::writer::Book;
 use crate::domain::delivery::DeliveryId;
+use crate::domain::duty::Duty;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::status::{Decided, StatusCode};
@@ -39,17 +40,20 @@ pub(super) fn report(
         }
         Ok(Decided::Recorded(next)) => next,
     };
-    if next.status != row.status {
-        update(db, request.delivery, row.status, next.status)?;
-    }
     let (last_sequence, last_time) = receipts::last(db, row.message)?;
+    let time = request.at.max(last_time);
+    let acknowledges = book.options.policy.acknowledged_by.is_met_by_status(request.report.status.code);
+    let duty = if acknowledges { row.duty.acknowledged(time) } else { row.duty };
+    if next.status != row.status || duty != row.duty {
+        update(db, request.delivery, (row.status, next.status), duty)?;
+    }
     let receipt = NewReceipt {
         sender: row.sender,
         message: row.message,
         message_sequence: last_sequence + 1,
         delivery: Some(request.delivery),
         kind: ReceiptKind::Status,
-        time: request.at.max(last_time),
+        time,
         asserted_by: Some(book.accounts.number(db, &request.by)?),
         attempt: row.progress.attempt,
         cause: None,
@@ -114,12 +118,14 @@ pub(super) fn file(
 fn update(
     db: &Connection,
     delivery: DeliveryId,
-    from: Option<StatusCode>,
-    to: Option<StatusCode>,
+    (from, to): (Option<StatusCode>, Option<StatusCode>),
+    duty: Duty,
 ) -> rusqlite::Result<()> {
     // delivery.report
     let moved = db
-        .prepare_cached("UPDATE delivery SET status = ?3 WHERE id = ?1 AND status IS ?2")?
-        .execute((delivery.0, from.map(Code), to.map(Code)))?;
+        .prepare_cached(
+            "UPDATE delivery SET status = ?3, acknowledged_at = ?4 WHERE id = ?1 AND status IS ?2",
+        )?
+        .execute((delivery.0, from.map(Code), to.map(Code), duty.acknowledged_at.map(Code)))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -9,6 +9,7 @@ use super::receipts::{self, NewReceipt};
 use super::redirect;
 use super::writer::Book;
 use crate::domain::delivery::{self, DeliveryId, Progress, State, Step};
+use crate::domain::duty::Duty;
 use crate::domain::message::Lane;
 use crate::domain::receipt::Asserter;
 use crate::domain::status::StatusCode;
@@ -25,6 +26,8 @@ pub(super) struct Row {
     pub payload_bytes: u64,
     pub progress: Progress,
     pub status: Option<StatusCode>,
+    pub ended_at: Option<Timestamp>,
+    pub duty: Duty,
 }
 
 /// Takes one step, or says why not.
@@ -40,6 +43,7 @@ pub(super) fn step(
     }
     let chance = book.chance.f64();
     let decided = delivery::step(&row.progress, &request.event, request.at, &book.options.policy, chance);
+    let mut duty = row.duty;
     let progress = match decided {
         Err(refused) => return Ok(Err(refused.into())),
         Ok(Step::Unchanged) => row.progress,
@@ -47,7 +51,10 @@ pub(super) fn step(
             let (last_sequence, last_time) = receipts::last(db, row.message)?;
             // Handed over late, or by a clock that was set back: it happens after what has happened.
             let time = request.at.max(last_time);
-            update(db, request.delivery, &row.progress, &next, time)?;
+            if book.options.policy.acknowledged_by.is_met_by_state(next.state) {
+                duty = duty.acknowledged(time);
+            }
+            update(db, request.delivery, (&row.progress, &next), time, duty)?;
             let successor = redirect::replace(db, book, request, &row)?;
             if let Some(entry) = &entry {
                 let asserted_by = match &request.by {
@@ -76,7 +83,8 @@ pub(super) fn step(
         }
     };
     let addressed_to = row.addressed_to.map(|organ| book.accounts.account(organ).id.clone());
-    Ok(Ok(Stepped { delivery: request.delivery, message: row.message, recipient, addressed_to, progress }))
+    let message = row.message;
+    Ok(Ok(Stepped { delivery: request.delivery, message, recipient, addressed_to, progress, duty }))
 }
 
 /// Reads a delivery.
@@ -84,7 +92,7 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
     // delivery.read
     db.prepare_cached(
         "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
-             expires_at, status, spared
+             expires_at, status, spared, ended_at, acknowledge_by, acknowledged_at, overdue_at
          FROM delivery WHERE id = ?1",
     )?
     .query_row([bounded(delivery.0)], |row| {
@@ -104,23 +112,35 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
                 spared: row.get(12)?,
             },
             status: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
+            ended_at: row.get::<_, Option<Code<_>>>(13)?.map(|code| code.0),
+            duty: duty(row, 14)?,
         })
     })
     .optional()
 }
 
+/// The duty of a delivery, from the column that says until when it is to be acknowledged on.
+pub(super) fn duty(row: &rusqlite::Row<'_>, from: usize) -> rusqlite::Result<Duty> {
+    Ok(Duty {
+        acknowledge_by: row.get::<_, Code<_>>(from)?.0,
+        acknowledged_at: row.get::<_, Option<Code<_>>>(from + 1)?.map(|code| code.0),
+        overdue_at: row.get::<_, Option<Code<_>>>(from + 2)?.map(|code| code.0),
+    })
+}
+
 fn update(
     db: &Connection,
     delivery: DeliveryId,
-    from: &Progress,
-    to: &Progress,
+    (from, to): (&Progress, &Progress),
     time: Timestamp,
+    duty: Duty,
 ) -> rusqlite::Result<()> {
     let ended_at = to.state.is_end().then_some(Code(time));
     // delivery.move
     let moved = db
         .prepare_cached(
-            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9
+            "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9,
+                 acknowledged_at = ?10
              WHERE id = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute((
@@ -133,6 +153,7 @@ fn update(
             to.due_at.map(Code),
             ended_at,
             to.spared,
+            duty.acknowledged_at.map(Code),
         ))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -8,8 +8,10 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, custody, links, outbox, report, step};
+use super::{Options, accept, custody, duty, links, outbox, report, step};
+use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
 use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
     AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
@@ -25,6 +27,8 @@ pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
     Report(Vec<ReportRequest>, Answer<ReportAnswers>),
+    NoteOverdue(Vec<DeliveryId>, Timestamp, Answer<Vec<bool>>),
+    CountDuty { after: DeliveryId, from: Timestamp, by: Timestamp, answer: Answer<()> },
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
@@ -41,7 +45,12 @@ impl Command {
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
             Self::Custody(work) => work.operations(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::ChangeLink(..) | Self::Probe(_) => 1,
+            Self::NoteOverdue(batch, ..) => batch.len(),
+            Self::CountDuty { .. }
+            | Self::PublishAgain(..)
+            | Self::AdvanceMark(..)
+            | Self::ChangeLink(..)
+            | Self::Probe(_) => 1,
         }
     }
 
@@ -59,7 +68,10 @@ impl Command {
             Self::Accept(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Step(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::NoteOverdue(.., answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Published(_, answer) | Self::Probe(answer) | Self::CountDuty { answer, .. } => {
+                answer.send(Err(error.clone())).is_err()
+            }
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Custody(work) => return work.fail(error.clone()),
             Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => {
@@ -74,6 +86,7 @@ enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
     Report(ReportAnswers),
+    NoteOverdue(Vec<bool>),
     PublishAgain(u64),
     AdvanceMark(bool),
     Custody(Worked),
@@ -192,6 +205,14 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
             let answers = batch.iter().map(|r| report::report(tx, book, r));
             Done::Report(answers.collect::<rusqlite::Result<_>>()?)
         }
+        Command::NoteOverdue(batch, at, _) => {
+            let answers = batch.iter().map(|delivery| duty::note(tx, book, *delivery, *at));
+            Done::NoteOverdue(answers.collect::<rusqlite::Result<_>>()?)
+        }
+        Command::CountDuty { after, from, by, .. } => {
+            duty::count(tx, *after, *from, *by)?;
+            Done::Nothing
+        }
         Command::Published(batch, _) => {
             outbox::published(tx, batch)?;
             Done::Nothing
@@ -244,7 +265,10 @@ fn answer((command, done): (Command, Done)) {
         (Command::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
-        (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
+        (Command::NoteOverdue(.., answer), Done::NoteOverdue(noted)) => answer.send(Ok(noted)).is_err(),
+        (Command::CountDuty { answer, .. } | Command::Published(_, answer) | Command::Probe(answer), _) => {
+            answer.send(Ok(())).is_err()
+        }
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
         (Command::Custody(work), Done::Custody(worked)) => return work.answer(worked),

@@ -108,7 +108,7 @@ pub async fn a_payload_goes_a_set_time_after_the_last_end<L: LedgerUnderTest>() 
 pub async fn what_took_its_place_keeps_it_too<L: LedgerUnderTest>() {
     let open = Open::<L>::new().await;
     let first = open.accepted(letter("G22", "one", &["H02"])).await.deliveries[0].id;
-    let moved = Event::Redirect { to: organ("H05"), legal_basis: "decision".into() };
+    let moved = Event::Redirect { to: organ("H05"), legal_basis: "decision".into(), acknowledge_by: t(9) };
     open.step(step(first, moved, t(10))).await.unwrap();
     assert_eq!(open.purge("G22", "one", t(20), t(30)).await, Purged::Stays);
     let (record, _) = open.track("G22", "one").await.unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use truc::domain::delivery::{self, DeliveryId, Entry, Progress, State, Step};
+use truc::domain::duty::Duty;
 use truc::domain::message::Lane;
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
@@ -15,6 +16,7 @@ use truc::ledger::{
 };
 
 use super::Terms;
+use crate::support::{DUTY, t};
 
 mod readers;
 
@@ -80,7 +82,8 @@ impl Model {
         let addressees = recipients
             .map(|recipient| Addressee { recipient, redirected: None, mailbox_max: None })
             .collect();
-        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees, document_id: None }
+        let (message, lane, acknowledge_by) = (Arc::clone(&letter.message), letter.lane, t(DUTY));
+        Acceptance { message, lane, addressees, acknowledge_by, document_id: None }
     }
 
     pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {
@@ -154,8 +157,9 @@ impl Model {
                 addressed_to: addressed_to.clone(),
             });
             let progress = Progress::accepted(given.message.expires_at);
+            let duty = Duty::until(given.acknowledge_by);
             let record =
-                DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None, status: None };
+                DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None, status: None, duty };
             self.deliveries.insert(id, (n, record));
         }
         let message = Arc::clone(&given.message);
@@ -196,6 +200,7 @@ impl Model {
             recipient: record.recipient.clone(),
             addressed_to: record.addressed_to.clone(),
             progress: record.progress,
+            duty: record.duty,
         };
         if let Step::Moved(next, entry) = decided {
             stepped.progress = next;
@@ -203,6 +208,10 @@ impl Model {
             let last = self.letters[n].evidence.last().expect("its acceptance is there");
             let time = request.at.max(last.time);
             record.ended_at = next.state.is_end().then_some(time);
+            if self.terms.policy.acknowledged_by.is_met_by_state(next.state) {
+                record.duty = record.duty.acknowledged(time);
+            }
+            stepped.duty = record.duty;
             self.tell(request.delivery, next.state == State::Queued);
             if let Some(entry) = entry {
                 self.append(n, Some(request.delivery), entry, time, request.by.clone());
@@ -237,6 +246,9 @@ impl Model {
         };
         record.status = next.status;
         let time = request.at.max(letter.evidence.last().expect("its acceptance is there").time);
+        if self.terms.policy.acknowledged_by.is_met_by_status(request.report.status.code) {
+            record.duty = record.duty.acknowledged(time);
+        }
         let reason = request.report.reason.clone();
         let entry = Entry { kind: ReceiptKind::Status, cause: None, reason, retry_time: None };
         self.append(n, Some(request.delivery), entry, time, Asserter::Organ(request.by.clone()));

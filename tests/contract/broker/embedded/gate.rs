@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
+use truc::domain::calendar::Day;
 use truc::domain::delivery::DeliveryId;
 use truc::domain::link::LinkRecord;
 use truc::domain::message::{Lane, MessageId};
@@ -12,10 +13,10 @@ use truc::domain::receipt::Receipt;
 use truc::domain::retention::HoldId;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, BecameReady, Custody, DeadFilter, DeadLetter, Error, Hold, HoldError,
-    HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes,
-    Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest, ReportAnswers, ReportRequest, StatusFile,
-    StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Custody, DeadFilter, DeadLetter, DutyBounds, DutyFigures, Error,
+    Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey,
+    MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest,
+    ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -131,6 +132,46 @@ impl Ledger for Gate {
         limit: usize,
     ) -> Answer<'a, Vec<MessageRecord>> {
         self.ledger.received(recipient, before, open_only, limit)
+    }
+
+    fn note_overdue(&self, deliveries: Vec<DeliveryId>, at: Timestamp) -> Answer<'_, Pending<Vec<bool>>> {
+        self.ledger.note_overdue(deliveries, at)
+    }
+
+    fn unacknowledged(&self, by: Timestamp, after: DeliveryId, limit: usize) -> Answer<'_, Vec<DeliveryId>> {
+        self.ledger.unacknowledged(by, after, limit)
+    }
+
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> Answer<'_, DutyBounds> {
+        self.ledger.duty_bounds(by, after)
+    }
+
+    fn count_duty(&self, after: DeliveryId, from: Timestamp, by: Timestamp) -> Answer<'_, Pending<()>> {
+        self.ledger.count_duty(after, from, by)
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> Answer<'a, Vec<MessageRecord>> {
+        self.ledger.overdue(of, before, open_only, limit)
+    }
+
+    fn overdue_recipients(&self) -> Answer<'_, Vec<OrganId>> {
+        self.ledger.overdue_recipients()
+    }
+
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> Answer<'a, Vec<DutyFigures>> {
+        self.ledger.duty_figures(organ, days, after, limit)
     }
 
     fn held_in_queue<'a>(
