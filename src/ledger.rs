@@ -114,6 +114,8 @@ pub struct Addressee {
     pub recipient: OrganId,
     /// The closed organ the sender wrote and the legal basis of the redirection.
     pub redirected: Option<(OrganId, String)>,
+    /// Most open deliveries of it, where that is less than for all.
+    pub mailbox_max: Option<u64>,
 }
 
 /// A message and the ledger's number for it.
