@@ -26,6 +26,7 @@ mod follow;
 mod history;
 mod links;
 mod operations;
+mod recall;
 mod receipts;
 mod server;
 mod status;

@@ -25,6 +25,7 @@ mod out;
 mod overdue;
 mod pki;
 mod progress;
+mod recall;
 mod receipts;
 mod sandbox;
 mod send;
@@ -58,6 +59,12 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     Pki(pki::Pki),
     Send(Box<send::Send>),
+    /// Send a document in the place of others / Gửi văn bản thay thế
+    ///
+    /// The same as `truc send` with --replaces: what was never offered of the old documents ends at once, and
+    /// those who have one are asked to take the new one in its place.
+    Replace(Box<send::Send>),
+    Recall(recall::Recall),
     Collect(collect::Collect),
     Status(status::Status),
     Track(track::Track),
@@ -89,6 +96,8 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(check) => check.run(lang),
         Command::Pki(pki) => pki.run(lang),
         Command::Send(send) => send.run(lang),
+        Command::Replace(send) => send.replace(lang),
+        Command::Recall(recall) => recall.run(lang),
         Command::Collect(collect) => collect.run(lang),
         Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),

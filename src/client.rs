@@ -133,6 +133,14 @@ impl Agency {
         Ok(self.patience.call(report).await?.results)
     }
 
+    /// Takes a document back; the answer says for whom at once, and who is asked. Tried again while the gateway cannot answer, which the
+    /// message id makes safe.
+    pub async fn recall(&self, request: v1::RecallRequest) -> Result<v1::Acceptance, CallError> {
+        let recall = async || self.exchange.clone().recall(timed(request.clone(), CALL_TIMEOUT)).await;
+        let answer = self.patience.call(recall).await?;
+        answer.acceptance.ok_or_else(|| CallError::unexpected("an answer without an acceptance"))
+    }
+
     /// A status of the log of what an organ sent, as an edXML file.
     pub async fn status_file(
         &self,
@@ -234,6 +242,7 @@ fn payload_bytes(submission: &v1::Submission) -> u64 {
     let bytes = match &submission.content {
         Some(v1::submission::Content::Edxml(edxml)) => edxml.file.len(),
         Some(v1::submission::Content::Document(document)) => document.payload.len(),
+        Some(v1::submission::Content::Recall(recall)) => recall.reason.len(),
         None => 0,
     };
     bytes as u64

@@ -208,7 +208,11 @@ fn settle_refused(error: StepError) -> Refusal {
                 .hint("Track tells what was recorded")
         }
         StepError::Refused(
-            StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue | StepRefused::NotDead(_),
+            StepRefused::LeaseLost
+            | StepRefused::NotReady
+            | StepRefused::NotDue
+            | StepRefused::Offered
+            | StepRefused::NotDead(_),
         ) => Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
             .field("lease")
             .hint(

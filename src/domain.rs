@@ -2,6 +2,7 @@
 //! Everything else depends on this; this depends on nothing else of the crate.
 
 pub mod calendar;
+pub mod change;
 pub mod delivery;
 pub mod duty;
 pub mod limits;

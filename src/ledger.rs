@@ -28,13 +28,18 @@
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 //! 10. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
 //!     each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
-//! 11. *A payload goes when it is asked to go, and its time has come*, by [`crate::domain::retention::fate`]: not while a delivery of
+//! 11. *Changes are decided by [`crate::domain::change::plan`]* on the deliveries the ledger holds at that moment, and done in the commit of
+//!     their message's acceptance: what was never offered ends as cancelled, about what was a request is opened, which the recipient
+//!     answers by a report. One request a delivery is open at a time; a change that would open a second is refused as a whole. A request
+//!     ends, with a receipt, when what it is about or what carries it ends without the recipient. What is asked back is redirected to
+//!     nobody: it ends as cancelled.
+//! 12. *A payload goes when it is asked to go, and its time has come*, by [`crate::domain::retention::fate`]: not while a delivery of
 //!     the message is open, and not while a hold keeps it. With it go the files reported of the message. A receipt of kind purged is
 //!     left; message, deliveries and receipts stay, so that a repeated submission is still known.
-//! 12. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
+//! 13. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
 //!     What a hold has kept has its time again once [`Custody::let_go`] has said so after the release.
-//! 13. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
-//! 14. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
+//! 14. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
+//! 15. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
 //!     meanwhile, or deleted, is not kept.
 //! 12. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
 //!     [`crate::domain::duty::Duty`], with a receipt of kind overdue.
@@ -49,15 +54,17 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::domain::calendar::Day;
+use crate::domain::change::{Change, DocumentRef, NotPlanned};
 use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
 use crate::domain::duty::Duty;
 use crate::domain::link::LinkRecord;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
-use crate::domain::status::StatusCode;
+use crate::domain::status::{Request, StatusCode};
 use crate::domain::time::Timestamp;
 
+mod changes;
 mod codes;
 mod custody;
 mod duties;
@@ -66,6 +73,7 @@ pub mod postgres;
 mod reports;
 pub mod sqlite;
 
+pub use changes::{About, Changed, Effected, LINEAGE_MAX, Link};
 pub use custody::{
     Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
     PurgeRequest, Purged, ReleaseRequest,
@@ -137,6 +145,8 @@ pub struct Acceptance {
     pub acknowledge_by: Timestamp,
     /// The id the sender's system gives the document, by which edXML refers to it.
     pub document_id: Option<String>,
+    /// What it does to earlier messages of its sender.
+    pub change: Option<Box<Change>>,
 }
 
 /// A message that was accepted, now or before.
@@ -144,8 +154,10 @@ pub struct Acceptance {
 pub struct Accepted {
     /// The receipt of its acceptance.
     pub receipt: Receipt,
-    /// Its deliveries, in the order of the addressees.
+    /// Its deliveries, in the order of the addressees; for a change without those who need not be told, and with those who are asked beside.
     pub deliveries: Vec<AcceptedDelivery>,
+    /// What it did to earlier messages, where it is a change.
+    pub changed: Option<Box<Changed>>,
     /// True when it had been accepted before.
     pub repeated: bool,
 }
@@ -182,6 +194,12 @@ pub enum AcceptRefused {
         /// How many it has.
         open: u64,
     },
+    /// The sender has sent no such message, and the change is of none that is not known.
+    #[error("no message {:?} to change", .0.as_str())]
+    TargetUnknown(DocumentRef),
+    /// What it would change cannot be changed so.
+    #[error(transparent)]
+    NotPossible(NotPlanned),
 }
 
 /// Something that happens to one delivery.
@@ -213,6 +231,10 @@ pub struct Stepped {
     pub addressed_to: Option<OrganId>,
     /// Where it stands now.
     pub progress: Progress,
+    /// What it asks its recipient about, where its message is a change.
+    pub about: Vec<About>,
+    /// True where it is for nothing but that: the message itself is for others.
+    pub is_notice: bool,
     /// Until when it is to be acknowledged, and whether it was.
     pub duty: Duty,
 }
@@ -257,6 +279,9 @@ pub struct BecameReady {
 /// An open delivery that nobody holds.
 pub type Unheld = (DeliveryId, State);
 
+/// The sender of a delivery, its id for the message, and the recipient.
+pub type Between = (OrganId, MessageId, OrganId);
+
 /// What one commit changed that others wait for.
 #[derive(Debug, Default)]
 pub struct Commit {
@@ -291,6 +316,10 @@ pub struct DeliveryRecord {
     pub ended_at: Option<Timestamp>,
     /// Where it stands in its recipient's business; none while nothing was reported.
     pub status: Option<StatusCode>,
+    /// What its recipient is asked, and has not answered.
+    pub request: Option<Request>,
+    /// True where it is for nothing but a request about an earlier delivery: its message is for others.
+    pub is_notice: bool,
     /// Until when it is to be acknowledged, and whether it was.
     pub duty: Duty,
 }
@@ -433,12 +462,21 @@ pub trait Ledger: Custody + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>>;
 
-    /// The delivery to this recipient of the document the sender knows by this id: of several, the last that was handed over.
+    /// Between whom a delivery is: the sender, its id for the message, the recipient.
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>>;
+
+    /// The messages a message is bound to by changes, directly and through others, itself among them, in the order of their acceptance, at
+    /// most [`LINEAGE_MAX`], the nearest first found. None for one that is not bound to any.
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>>;
+
+    /// The delivery to this recipient of the document the sender knows by this id: of several, one about which something is asked, where
+    /// an answer is looked for, else the last that was handed over.
     fn delivery_of<'a>(
         &'a self,
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
 
     /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise. Gone with its message's

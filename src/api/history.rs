@@ -10,7 +10,7 @@ use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::{fields, ledger_failed};
-use crate::ledger::{DeliveryRecord, MessageKey, MessageRecord};
+use crate::ledger::{DeliveryRecord, Link, MessageKey, MessageRecord};
 use crate::proto::{convert, v1};
 
 impl Api {
@@ -37,7 +37,9 @@ impl Api {
         let found = self.dispatch.ledger.track(&sender, &message_id).await;
         let found = found.map_err(|error| ledger_failed(&error))?;
         let (record, receipts) = found.ok_or_else(not_found)?;
-        self.visible(&caller, &sender, record, receipts).ok_or_else(not_found)
+        let lineage = self.dispatch.ledger.lineage(record.key).await;
+        let lineage = lineage.map_err(|error| ledger_failed(&error))?;
+        self.visible(&caller, &sender, record, receipts, lineage).ok_or_else(not_found)
     }
 
     fn visible(
@@ -46,22 +48,31 @@ impl Api {
         sender: &OrganId,
         mut record: MessageRecord,
         mut receipts: Vec<Receipt>,
+        mut lineage: Vec<Link>,
     ) -> Option<v1::TrackResponse> {
+        let mut is_notice = false;
         if let Caller::Organ(organ) = caller {
             let (directory, today) = (self.directory.load(), self.today());
             let reads = |whose: &OrganId| directory.acts_for(organ, whose, today);
             if !reads(sender) {
                 record.deliveries.retain(|delivery| reads(&delivery.recipient));
                 receipts.retain(|receipt| receipt.delivery.as_ref().is_none_or(|d| reads(&d.recipient)));
+                for link in &mut lineage {
+                    link.record.deliveries.retain(|delivery| reads(&delivery.recipient));
+                    link.effects.retain(|(effected, _)| reads(&effected.recipient));
+                }
+                lineage.retain(|link| !link.record.deliveries.is_empty() || !link.effects.is_empty());
+                is_notice = record.deliveries.iter().all(|delivery| delivery.is_notice);
                 if record.deliveries.is_empty() {
                     return None;
                 }
             }
         }
         Some(v1::TrackResponse {
-            envelope: Some(convert::kept_envelope(&record)),
+            envelope: Some(seen(&record, is_notice)),
             deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
             receipts: receipts.iter().map(convert::receipt).collect(),
+            lineage: lineage.iter().map(convert::link).collect(),
         })
     }
 
@@ -114,7 +125,7 @@ impl Api {
         let message = |record: &MessageRecord| {
             let delivery = record.deliveries.first();
             v1::ReceivedMessage {
-                envelope: Some(convert::kept_envelope(record)),
+                envelope: Some(seen(record, delivery.is_some_and(|delivery| delivery.is_notice))),
                 delivery: delivery.map(|delivery| self.delivery_status(delivery)),
                 end_time: delivery.and_then(|d| d.ended_at).map(convert::timestamp),
             }
@@ -123,6 +134,14 @@ impl Api {
             messages: found.iter().map(message).collect(),
             next_page_token: next_page_token.unwrap_or_default(),
         })
+    }
+}
+
+/// The envelope as its reader may see it: of a message that is for others, a notice.
+fn seen(record: &MessageRecord, is_notice: bool) -> v1::Envelope {
+    match is_notice {
+        true => convert::notice(&record.message).0,
+        false => convert::kept_envelope(record),
     }
 }
 

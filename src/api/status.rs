@@ -17,7 +17,7 @@ impl Api {
     ) -> Result<v1::ReportStatusResponse, Refusal> {
         let Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
         let written = reports::read(request.reports)?;
-        let answers = self.dispatch.report(&organ, &by, written).await;
+        let answers = self.desk.report(&organ, &by, written).await;
         let answers = answers.map_err(|error| ledger_failed(&error))?;
         Ok(v1::ReportStatusResponse { results: reports::results(answers) })
     }

@@ -39,6 +39,8 @@ pub fn receipt(receipt: &v1::Receipt) -> Value {
             "email": given(&staff.email),
             "mobile": given(&staff.mobile),
         })),
+        "change_message_id": given(&receipt.change_message_id),
+        "asked": enum_name(receipt.asked().as_str_name(), "MESSAGE_KIND_"),
     })
 }
 
@@ -72,6 +74,47 @@ pub fn acceptance(acceptance: &v1::Acceptance) -> Value {
         "receipt": acceptance.receipt.as_ref().map(receipt),
         "deliveries": acceptance.deliveries.iter().map(delivery).collect::<Vec<_>>(),
         "repeated_submission": acceptance.repeated_submission,
+        "changed": acceptance.changed.as_ref().map(|changed| json!({
+            "deliveries": changed.deliveries.iter().map(changed_delivery).collect::<Vec<_>>(),
+            "unknown_documents": changed.unknown_documents,
+        })),
+    })
+}
+
+fn changed_delivery(changed: &v1::ChangedDelivery) -> Value {
+    json!({
+        "message_id": changed.message_id,
+        "delivery_id": changed.delivery_id,
+        "recipient": changed.recipient,
+        "addressed_to": given(&changed.addressed_to),
+        "effect": enum_name(changed.effect().as_str_name(), "CHANGE_EFFECT_"),
+        "asked": enum_name(changed.asked().as_str_name(), "MESSAGE_KIND_"),
+        "found_state": enum_name(changed.found_state().as_str_name(), "DELIVERY_STATE_"),
+        "request_delivery_id": given(&changed.request_delivery_id),
+        "answer": enum_name(changed.answer().as_str_name(), "CHANGE_ANSWER_"),
+    })
+}
+
+/// One message of a chain of changes.
+pub fn lineage_link(link: &v1::LineageLink) -> Value {
+    json!({
+        "message_id": link.message_id,
+        "kind": enum_name(link.kind().as_str_name(), "MESSAGE_KIND_"),
+        "document_id": given(&link.document_id),
+        "changes_message_ids": link.changes_message_ids,
+        "accept_time": times::exact(link.accept_time.as_ref()),
+        "deliveries": link.deliveries.iter().map(delivery_status).collect::<Vec<_>>(),
+        "changed": link.changed.iter().map(changed_delivery).collect::<Vec<_>>(),
+    })
+}
+
+/// What a delivery asks about an earlier one.
+pub fn about(about: &v1::About) -> Value {
+    json!({
+        "message_id": about.message_id,
+        "document_id": given(&about.document_id),
+        "delivery_id": about.delivery_id,
+        "asked": enum_name(about.asked().as_str_name(), "MESSAGE_KIND_"),
     })
 }
 
@@ -89,6 +132,7 @@ pub fn envelope(envelope: &v1::Envelope) -> Value {
         "header": envelope.header.as_ref().map(header),
         "accept_time": times::exact(envelope.accept_time.as_ref()),
         "expire_time": times::exact(envelope.expire_time.as_ref()),
+        "change_reason": envelope.change.as_ref().map(|change| change.reason.as_str()),
         "purge_time": times::exact(envelope.purge_time.as_ref()),
     })
 }
@@ -125,6 +169,7 @@ pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
         "attempts": status.attempts,
         "due_time": times::exact(status.due_time.as_ref()),
         "status": self::status(status.status()),
+        "request": enum_name(status.request().as_str_name(), "MESSAGE_KIND_"),
         "push_outage": status.push_outage.as_ref().map(push_outage),
         "acknowledge_due_time": times::exact(status.acknowledge_due_time.as_ref()),
         "acknowledge_time": times::exact(status.acknowledge_time.as_ref()),
@@ -307,6 +352,6 @@ mod tests {
         assert_eq!(receipt["cause"], "lease_expired");
         assert_eq!(receipt["payload_sha256"], "ab".repeat(32));
         assert!(receipt["content_sha256"].is_null() && receipt["recipient"].is_null());
-        assert_eq!(receipt.as_object().unwrap().len(), 21);
+        assert_eq!(receipt.as_object().unwrap().len(), 23);
     }
 }

@@ -172,6 +172,22 @@ words! {
     StatusChangeAgreed = "đồng ý cập nhật/lấy lại", "agrees to the change";
     StatusChangeRefused = "từ chối cập nhật/lấy lại", "refuses the change";
 
+    Requested = "đã yêu cầu nơi nhận", "asked";
+    Lapsed = "yêu cầu không còn hiệu lực", "request lapsed";
+    Kind = "Loại", "Kind";
+    KindDocument = "văn bản", "document";
+    KindRecall = "thu hồi", "recall";
+    KindUpdate = "cập nhật", "update";
+    KindReplacement = "thay thế", "replacement";
+    Changes = "Thay đổi thông điệp", "Changes";
+    Effect = "Kết quả tức thời", "Effect";
+    EffectAsked = "đã yêu cầu, chờ trả lời", "asked, not answered";
+    EffectNothing = "không còn gì để làm", "nothing to do";
+    AnswerAgreed = "nơi nhận đồng ý", "agreed";
+    AnswerRefused = "nơi nhận từ chối", "refused";
+    Asked = "Yêu cầu", "Asked";
+    Lineage = "Chuỗi thay đổi", "Chain of changes";
+    DocumentUnknown = "trục không biết văn bản này", "no such document is known here";
     Overdue = "chưa xác nhận đúng hạn", "overdue";
     AcknowledgeBy = "Hạn xác nhận (+07:00)", "Acknowledge by (+07:00)";
     AcknowledgeTime = "Xác nhận lúc (+07:00)", "Acknowledged at (+07:00)";
@@ -211,6 +227,8 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Cancelled => Word::Cancelled,
         v1::ReceiptKind::Dead => Word::Dead,
         v1::ReceiptKind::Status => Word::Reported,
+        v1::ReceiptKind::Requested => Word::Requested,
+        v1::ReceiptKind::Lapsed => Word::Lapsed,
         v1::ReceiptKind::Purged => Word::Purged,
         v1::ReceiptKind::Held => Word::Held,
         v1::ReceiptKind::Released => Word::Released,
@@ -270,6 +288,31 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::PushRefused => Word::PushRefused,
         v1::DeliveryCause::PushLinkRefused => Word::PushLinkRefused,
     })
+}
+
+/// The word for a kind of message, or for what one asks; nothing where there is none.
+pub fn message_kind(kind: v1::MessageKind, lang: Lang) -> String {
+    let word = match kind {
+        v1::MessageKind::Unspecified => return String::new(),
+        v1::MessageKind::Document => Word::KindDocument,
+        v1::MessageKind::Recall => Word::KindRecall,
+        v1::MessageKind::Update => Word::KindUpdate,
+        v1::MessageKind::Replacement => Word::KindReplacement,
+    };
+    word.text(lang).to_owned()
+}
+
+/// The word for what a change did to a delivery, and how that was answered.
+pub fn effect(changed: &v1::ChangedDelivery) -> Word {
+    match (changed.effect(), changed.answer()) {
+        (v1::ChangeEffect::Unspecified, _) => Word::Unknown,
+        (v1::ChangeEffect::Cancelled, _) => Word::Cancelled,
+        (v1::ChangeEffect::Nothing, _) => Word::EffectNothing,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Unspecified) => Word::EffectAsked,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Agreed) => Word::AnswerAgreed,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Refused) => Word::AnswerRefused,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Lapsed) => Word::Lapsed,
+    }
 }
 
 /// The word for an urgency.

@@ -67,9 +67,9 @@ fn not_decided(error: StepError) -> Refusal {
     let state = match error {
         StepError::NotFound => return no_dead_letter(),
         StepError::Refused(StepRefused::NotDead(state) | StepRefused::Ended(state)) => state,
-        StepError::Refused(StepRefused::NotReady | StepRefused::LeaseLost | StepRefused::NotDue) => {
-            State::Expired
-        }
+        StepError::Refused(
+            StepRefused::NotReady | StepRefused::LeaseLost | StepRefused::NotDue | StepRefused::Offered,
+        ) => State::Expired,
     };
     Refusal::new(Reason::NotDeadLetter, format!("the delivery is {}, not dead", state.as_str()))
         .field("delivery_id")

@@ -258,6 +258,13 @@ pub enum Event {
         /// What is known, in words.
         reason: String,
     },
+    /// Its sender takes it back.
+    Cancel {
+        /// Whether its recipient, who was handed it, has agreed; otherwise it ends only where it never was offered.
+        agreed: bool,
+        /// Why, in the sender's words.
+        reason: String,
+    },
     /// An operator sends it on its way again, for as many attempts as a new one gets.
     Replay {
         /// Why, in the operator's words; may be empty.
@@ -340,6 +347,9 @@ pub enum StepRefused {
     /// Its due time has not come.
     #[error("the delivery is not due")]
     NotDue,
+    /// Its recipient has been offered it.
+    #[error("the delivery was offered")]
+    Offered,
     /// It can go on by itself: only a dead one is replayed or discarded.
     #[error("the delivery is {}, not dead", .0.as_str())]
     NotDead(State),
@@ -391,6 +401,7 @@ pub fn step(
                 Some(Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Dead) }),
             ))
         }
+        Event::Cancel { agreed, reason } => cancel(now, *agreed, reason),
         Event::Replay { reason } => {
             parked(now, at)?;
             // The attempt goes on, since it fences leases; what was made of it counts no more.
@@ -415,6 +426,17 @@ fn parked(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
         State::Dead => Err(StepRefused::NotReady),
         other => Err(StepRefused::NotDead(other)),
     }
+}
+
+fn cancel(now: &Progress, agreed: bool, reason: &str) -> Result<Step, StepRefused> {
+    if now.state.is_end() {
+        return Err(StepRefused::Ended(now.state));
+    }
+    if now.attempt > 0 && !agreed {
+        return Err(StepRefused::Offered);
+    }
+    let entry = Entry { reason: reason.to_owned(), ..Entry::of(ReceiptKind::Cancelled) };
+    Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
 }
 
 fn not_taken(

@@ -10,6 +10,8 @@ pub const ORGAN_ID_GROUPS_MAX: usize = 4;
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 /// Most recipients of one message.
 pub const RECIPIENTS_MAX: usize = 500;
+/// Most earlier messages one message changes.
+pub const CHANGE_TARGETS_MAX: usize = 20;
 /// Longest subject, abstract, organ address and attachment name, characters (edXML).
 pub const SUBJECT_CHARS_MAX: usize = 500;
 /// Longest organ name, characters (edXML).

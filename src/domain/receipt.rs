@@ -3,7 +3,7 @@
 use super::delivery::DeliveryId;
 use super::message::{Hash, MessageId};
 use super::organ_id::OrganId;
-use super::status::{Report, Status};
+use super::status::{Report, Request, Status};
 use super::time::Timestamp;
 
 /// The rung of a message's life a receipt is about.
@@ -29,6 +29,10 @@ pub enum ReceiptKind {
     Dead,
     /// A business status was reported of the delivery.
     Status,
+    /// The recipient, who was handed the document, is asked to give it back or to take another in its place.
+    Requested,
+    /// What was asked has no answer any more: the document or the request ended without one.
+    Lapsed,
     /// The payload was removed, a set time after the message's last delivery ended.
     Purged,
     /// An operator holds the message: its payload is not removed.
@@ -43,7 +47,7 @@ pub enum ReceiptKind {
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -54,6 +58,8 @@ impl ReceiptKind {
         Self::Cancelled,
         Self::Dead,
         Self::Status,
+        Self::Requested,
+        Self::Lapsed,
         Self::Purged,
         Self::Held,
         Self::Released,
@@ -74,6 +80,8 @@ impl ReceiptKind {
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
             Self::Status => "status",
+            Self::Requested => "requested",
+            Self::Lapsed => "lapsed",
             Self::Purged => "purged",
             Self::Held => "held",
             Self::Released => "released",
@@ -185,6 +193,17 @@ pub struct Receipt {
     pub retry_time: Option<Timestamp>,
     /// For status: what was reported, beside the reason.
     pub status: Option<Box<Status>>,
+    /// The change it comes from, asks for, or answers.
+    pub change: Option<ReceiptChange>,
+}
+
+/// The change a receipt belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptChange {
+    /// The sender's id for the message that makes it.
+    pub message_id: MessageId,
+    /// What it asks of this delivery's recipient, or would have.
+    pub asked: Request,
 }
 
 impl Receipt {

@@ -105,6 +105,9 @@ reasons! {
     StatusOfOtherParty = "STATUS_OF_OTHER_PARTY", Denied, Caller;
     DeliveryNotHandedOver = "DELIVERY_NOT_HANDED_OVER", Precondition, Caller;
     NoOpenRequest = "NO_OPEN_REQUEST", Precondition, Caller;
+    RequestOpen = "REQUEST_OPEN", Precondition, Caller;
+    AlreadyChanged = "ALREADY_CHANGED", Precondition, Caller;
+    NothingToRecall = "NOTHING_TO_RECALL", Precondition, Caller;
     OperatorsOnly = "OPERATORS_ONLY", Denied, Caller;
     PayloadPurged = "PAYLOAD_PURGED", Precondition, Caller;
     NotDeadLetter = "NOT_DEAD_LETTER", Precondition, Caller;

@@ -47,6 +47,16 @@ pub fn resolve(
     Ok(addressees)
 }
 
+/// Adds those of these organs who are somebody today, and nobody who is there already.
+pub fn add(to: &mut Vec<Addressee>, directory: &Directory, named: &[OrganId], today: Date, rule: Ambiguity) {
+    for written in named {
+        let Ok(addressee) = resolve_one(directory, written, today, rule) else { continue };
+        if to.len() < RECIPIENTS_MAX && !to.iter().any(|known| known.recipient == addressee.recipient) {
+            to.push(addressee);
+        }
+    }
+}
+
 fn resolve_one(
     directory: &Directory,
     written: &OrganId,
@@ -119,7 +129,7 @@ fn takes(allowance: &Allowance, organ: &OrganId, sender: &OrganId, content: &Con
         .fact("payload_bytes_max", max)
         .hint("send this recipient a smaller file; GetLimits says what it takes"));
     }
-    let document_type = &content.header.document_type;
+    let document_type = content.header.as_ref().map_or("", |header| &header.document_type);
     if !allowance.takes_type(document_type) {
         return Err(Refusal::new(
             Reason::DocumentTypeNotTaken,

@@ -15,8 +15,8 @@ use tokio::sync::{mpsc, watch};
 use super::codes::bounded;
 use super::custody::Work;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
-    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange,
     MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
     ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
@@ -32,6 +32,7 @@ use crate::metrics::Metrics;
 
 mod accept;
 mod cells;
+mod change;
 mod columns;
 mod command;
 mod custody;
@@ -41,6 +42,7 @@ mod facts;
 mod fault;
 mod history;
 mod holds;
+mod lineage;
 mod link;
 mod links;
 mod mailbox;
@@ -59,6 +61,7 @@ mod server;
 mod sheet;
 mod statements;
 mod step;
+mod targets;
 mod tls;
 mod transaction;
 mod writer;
@@ -259,11 +262,20 @@ impl Ledger for PostgresLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
         Box::pin(self.readers.read(move |db, _| {
-            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone()))
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone(), answers))
         }))
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::between(db, delivery))))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(lineage::lineage(db, names, message))))
     }
 
     fn status_file<'a>(

@@ -12,8 +12,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
-    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange,
     MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
     ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
@@ -28,12 +28,14 @@ use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
 mod accept;
+mod change;
 mod codes;
 mod custody;
 mod dead;
 mod duty;
 mod history;
 mod holds;
+mod lineage;
 mod links;
 mod mailbox;
 mod organs;
@@ -254,9 +256,21 @@ impl Ledger for SqliteLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
-        Box::pin(self.readers.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient)))
+        Box::pin(
+            self.readers
+                .read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient, answers)),
+        )
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, names| report::between(db, names, delivery)))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| lineage::lineage(db, names, message)))
     }
 
     fn status_file<'a>(

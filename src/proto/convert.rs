@@ -17,6 +17,10 @@ use crate::domain::status::{Staff, StatusCode};
 use crate::domain::time::Timestamp;
 use crate::ledger::{Accepted, DeadLetter, DeliveryRecord, Hold, Message, MessageRecord, Reported, Stepped};
 
+mod changes;
+
+pub use changes::{change_kind, link, notice};
+
 /// The domain of [`tonic_types::ErrorInfo`] in every error.
 pub const ERROR_DOMAIN: &str = "truc";
 /// Where the pages of the reasons are, relative to the project.
@@ -146,6 +150,8 @@ fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
         ReceiptKind::Cancelled => v1::ReceiptKind::Cancelled,
         ReceiptKind::Dead => v1::ReceiptKind::Dead,
         ReceiptKind::Status => v1::ReceiptKind::Status,
+        ReceiptKind::Requested => v1::ReceiptKind::Requested,
+        ReceiptKind::Lapsed => v1::ReceiptKind::Lapsed,
         ReceiptKind::Purged => v1::ReceiptKind::Purged,
         ReceiptKind::Held => v1::ReceiptKind::Held,
         ReceiptKind::Released => v1::ReceiptKind::Released,
@@ -241,6 +247,12 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         status_time: receipt.status.as_ref().and_then(|status| status.stated_at).map(timestamp),
         staff: receipt.status.as_ref().and_then(|status| staff(&status.staff)),
         replaces_delivery_id: optional(delivery.and_then(|d| d.replaces.as_ref())),
+        change_message_id: optional(receipt.change.as_ref().map(|change| &change.message_id)),
+        asked: receipt
+            .change
+            .as_ref()
+            .map_or(v1::MessageKind::Unspecified, |c| changes::request(c.asked))
+            .into(),
     }
 }
 
@@ -258,6 +270,7 @@ pub fn acceptance(accepted: &Accepted) -> v1::Acceptance {
             })
             .collect(),
         repeated_submission: accepted.repeated,
+        changed: accepted.changed.as_deref().map(changes::outcome),
     }
 }
 
@@ -272,6 +285,7 @@ pub fn reported(reported: &Reported) -> v1::Acceptance {
         receipt: Some(receipt(&reported.receipt)),
         deliveries: delivery.collect(),
         repeated_submission: reported.repeated,
+        changed: None,
     }
 }
 
@@ -298,15 +312,17 @@ pub fn kept_envelope(record: &MessageRecord) -> v1::Envelope {
 
 /// What the ledger keeps of an envelope as an opaque header: the fields it has no columns for.
 pub fn kept_header(
-    header: v1::DocumentHeader,
+    header: Option<v1::DocumentHeader>,
     format: v1::PayloadFormat,
     media_type: String,
+    change: Option<v1::Change>,
 ) -> bytes::Bytes {
     let kept = v1::Envelope {
-        kind: v1::MessageKind::Document.into(),
+        kind: change.as_ref().map_or(v1::MessageKind::Document, v1::Change::kind).into(),
         format: format.into(),
         media_type,
-        header: Some(header),
+        header,
+        change,
         ..Default::default()
     };
     kept.encode_to_vec().into()
@@ -314,6 +330,10 @@ pub fn kept_header(
 
 /// A delivery that was offered, and its message.
 pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
+    let (envelope, payload) = match stepped.is_notice {
+        true => notice(message),
+        false => (envelope(message, message.payload.len() as u64), message.payload.clone()),
+    };
     v1::Delivery {
         delivery_id: stepped.delivery.to_string(),
         lease: Lease(stepped.progress.attempt).to_string(),
@@ -321,8 +341,9 @@ pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
         recipient: stepped.recipient.to_string(),
         addressed_to: optional(stepped.addressed_to.as_ref()),
         lease_expire_time: stepped.progress.due_at.map(timestamp),
-        envelope: Some(envelope(message, message.payload.len() as u64)),
-        payload: message.payload.clone(),
+        envelope: Some(envelope),
+        payload,
+        about: stepped.about.iter().map(changes::about).collect(),
         acknowledge_due_time: Some(timestamp(stepped.duty.acknowledge_by)),
         overdue_time: stepped.duty.overdue_at.map(timestamp),
     }
@@ -338,6 +359,7 @@ pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
         attempts: record.progress.attempt,
         due_time: record.progress.due_at.map(timestamp),
         status: record.status.map_or(v1::BusinessStatus::Unspecified, status_code).into(),
+        request: record.request.map_or(v1::MessageKind::Unspecified, changes::request).into(),
         push_outage: None,
         acknowledge_due_time: Some(timestamp(record.duty.acknowledge_by)),
         acknowledge_time: record.duty.acknowledged_at.map(timestamp),

@@ -69,6 +69,8 @@ mod tests {
             recipient: OrganId::parse("H49").unwrap(),
             addressed_to: None,
             progress: Progress::accepted(Timestamp::EPOCH),
+            about: Vec::new(),
+            is_notice: false,
             duty: Duty::until(Timestamp::EPOCH),
         };
         Offered { stepped, message: Arc::new(message) }

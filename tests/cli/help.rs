@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 45] = [
+const COMMANDS: [&str; 47] = [
     "",
     "sandbox",
     "serve",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 45] = [
     "pki revoke",
     "pki show",
     "send",
+    "replace",
+    "recall",
     "collect",
     "status",
     "track",

@@ -15,6 +15,7 @@ use crate::support::{message_id, organ, soon};
 
 mod acceptance;
 mod bounds;
+mod changes;
 mod commits;
 mod custody;
 mod dead;
@@ -222,6 +223,12 @@ macro_rules! stamp {
                 week: a_week_of_traffic_levels_off;
                 queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
                     mailboxes_add_up;
+                changes: a_recall_is_absolute_before_the_offer_and_asks_after_it an_answer_ends_the_request
+                    a_second_request_is_refused_as_a_whole a_repeated_change_gives_the_first_answer
+                    an_update_keeps_adds_and_removes of_two_updates_one_wins a_replacement_of_two_and_its_chain
+                    a_request_without_an_end_lapses a_closing_between_request_and_answer
+                    a_document_and_its_changes_in_one_batch documents_by_their_id_and_full_mailboxes
+                    recalls_against_offers;
                 links: a_link_is_kept_as_it_was_set_across_a_kill an_outage_is_noted_of_the_link_it_is_about
                     a_node_knows_itself;
                 bounds: numbers_nobody_has a_mailbox_of_its_own_size;

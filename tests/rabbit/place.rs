@@ -104,7 +104,14 @@ impl Place {
             let addressees = vec![Addressee { recipient: organ(to), redirected: None, mailbox_max: None }];
             let acknowledge_by = message.expires_at;
             let message = Arc::new(message);
-            Acceptance { message, lane: Lane::Normal, addressees, acknowledge_by, document_id: None }
+            Acceptance {
+                message,
+                lane: Lane::Normal,
+                addressees,
+                acknowledge_by,
+                document_id: None,
+                change: None,
+            }
         });
         let began = Instant::now();
         let answers = self.ledger.accept(letters.collect()).await.unwrap().await.unwrap();

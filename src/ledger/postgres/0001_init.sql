@@ -88,6 +88,8 @@ CREATE TABLE delivery (
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
     status        smallint,             -- the last business status, by its number; null while none was reported
     spared        bigint   NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    request       smallint,             -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
+    carries       smallint NOT NULL,    -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
     acknowledge_by  bigint NOT NULL,    -- until when it is to be acknowledged
     acknowledged_at bigint,             -- when it was
     overdue_at      bigint              -- when it was noted that it had not been in time
@@ -115,12 +117,14 @@ CREATE TABLE receipt (
     asserted_by      bigint,            -- organ.ref; below zero operator.ref with the sign changed; null for the gateway itself
     attempt          bigint   NOT NULL, -- the attempt; 0 where it is about none
     retry_time       bigint,            -- when it is offered again at the earliest
-    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 14 purged, 15 held, 16 released, 17 replayed, 18 overdue
+    kind             smallint NOT NULL, -- 1 accepted, 2 redirected, 3 offered, 4 deferred, 5 delivered, 6 rejected, 7 expired, 8 cancelled, 9 dead, 10 status, 11 requested, 12 lapsed, 14 purged, 15 held, 16 released, 17 replayed, 18 overdue
     cause            smallint,          -- 1 recipient deferred, 2 lease expired, 3 disconnected, 4 gateway restarted, 5 attempts exhausted, 6 queue refused, 7 recipient closed,
                                         -- 10 push unreachable, 11 push timed out, 12 push failed, 13 push refused, 14 push link refused, 20 discarded
     status           smallint,          -- the business status reported, by its number; null where the kind is another
     reason           bytea,             -- words for people, UTF-8; no text, which cannot hold every character
     noted            text,              -- when it came about and who acted, as its reporter says, in JSON
+    change           bigint,            -- message.key of the change it comes from, asks for or answers
+    asked            smallint,          -- what that change asks, as in delivery.request
     PRIMARY KEY (sender, sender_sequence)
 );
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
@@ -165,6 +169,31 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_of_message ON hold (message) WHERE message IS NOT NULL AND released_at IS NULL;
 CREATE INDEX hold_of_organ ON hold (organ) WHERE organ IS NOT NULL AND released_at IS NULL;
+
+-- Which messages change which earlier ones of their sender.
+CREATE TABLE change (
+    message bigint   NOT NULL,          -- message.key of the recall, update or replacement
+    place   smallint NOT NULL,          -- 0, 1, 2, ... per message
+    named   text     NOT NULL,          -- the earlier message as the sender named it
+    target  bigint,                     -- message.key of it; null where there is none
+    PRIMARY KEY (message, place)
+);
+CREATE INDEX change_of_target ON change (target) WHERE target IS NOT NULL;
+
+-- What they did to the deliveries of those.
+CREATE TABLE effect (
+    message  bigint   NOT NULL,         -- message.key of the change
+    delivery bigint   NOT NULL,         -- delivery.id of the earlier delivery
+    target   bigint   NOT NULL,         -- message.key of the earlier message
+    carrier  bigint,                    -- delivery.id of the delivery by which the recipient is asked
+    asked    smallint NOT NULL,         -- what it wanted, as in delivery.request
+    effect   smallint NOT NULL,         -- 1 cancelled, 2 asked, 3 nothing
+    state    smallint NOT NULL,         -- the state it found the delivery in
+    answer   smallint,                  -- 1 agreed, 2 refused, 3 lapsed; null while a request is open, or where none was made
+    PRIMARY KEY (message, delivery)
+);
+CREATE INDEX effect_on_delivery ON effect (delivery);
+CREATE INDEX effect_carried ON effect (carrier) WHERE carrier IS NOT NULL;
 
 -- Deliveries that became ready and that the broker has not confirmed to have.
 CREATE TABLE outbox (

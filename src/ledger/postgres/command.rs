@@ -82,6 +82,7 @@ impl Command {
                         into.insert(&addressee.recipient);
                         into.extend(addressee.redirected.as_ref().map(|(closed, _)| closed));
                     }
+                    into.extend(new.change.as_ref().map(|change| &change.by));
                 }
             }
             Self::Step(batch, _) => {

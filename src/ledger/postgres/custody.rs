@@ -243,6 +243,7 @@ pub(super) fn note(
         reason: reason.as_bytes().to_vec().into(),
         retry_time: None,
         status: None,
+        change: None,
     });
     Ok(time)
 }
@@ -261,7 +262,7 @@ pub(super) async fn written(link: &Link, sheet: &mut Sheet<'_>, keys: &[i64]) ->
             .deliveries
             .values_mut()
             .filter(|row| row.message == message)
-            .for_each(|row| row.is_reported = true);
+            .for_each(|row| row.is_changed = true);
     }
     link.client
         .execute(

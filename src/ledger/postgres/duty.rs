@@ -45,6 +45,7 @@ pub(super) fn note(sheet: &mut Sheet<'_>, delivery: DeliveryId, at: Timestamp) -
         reason: [].as_slice().into(),
         retry_time: None,
         status: None,
+        change: None,
     });
     Ok(true)
 }

@@ -14,6 +14,7 @@ use super::receipts;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
+use crate::ledger::changes::Carries;
 use crate::ledger::codes::{at_most, bounded};
 use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, OverdueOf, Story};
 
@@ -27,7 +28,7 @@ macro_rules! message {
 macro_rules! delivery_columns {
     () => {
         "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
-         d.ended_at, d.status, d.acknowledge_by, d.acknowledged_at, d.overdue_at"
+         d.ended_at, d.status, d.request, d.carries, d.acknowledge_by, d.acknowledged_at, d.overdue_at"
     };
 }
 pub(super) use delivery_columns;
@@ -86,6 +87,24 @@ pub(super) async fn track(
     }
     client.batch_execute("COMMIT").await?;
     Ok(story)
+}
+
+/// Messages by the ledger's numbers, as they stand.
+pub(super) async fn by_keys(
+    client: &ClientWrapper,
+    names: &Names,
+    keys: &[i64],
+) -> Result<Vec<MessageRecord>, Fault> {
+    // message.by_keys
+    let statement = client
+        .prepare_cached(concat!(
+            "SELECT ",
+            message!(),
+            " FROM message m WHERE m.key = ANY($1) ORDER BY m.key"
+        ))
+        .await?;
+    let rows = client.query(&statement, &[&keys]).await?;
+    whole(client, names, &rows).await
 }
 
 /// What an organ sent, the newest first.
@@ -275,6 +294,8 @@ pub(super) fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryR
         progress: cells.progress()?,
         ended_at: cells.time_if_any()?,
         status: cells.code_if_any()?,
+        request: cells.code_if_any()?,
+        is_notice: cells.code::<Carries>()? == Carries::Notice,
         duty: cells.duty()?,
     })
 }

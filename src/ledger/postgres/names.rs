@@ -161,7 +161,8 @@ impl Names {
         self.keep(&found)
     }
 
-    fn keep(&self, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
+    /// Keeps the organs of these rows, which begin with number and id.
+    pub fn keep(&self, rows: &[tokio_postgres::Row]) -> Result<(), Fault> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for row in rows {
             let mut cells = Cells::of(row);

@@ -29,6 +29,7 @@ pub(super) async fn put(
         insert_deliveries(link, &sheet.new_deliveries),
         insert_receipts(link, &sheet.new_receipts),
         insert_files(link, &sheet.new_files),
+        put_changes(link, sheet),
         move_deliveries(link, moves),
         write_accounts(link, accounts),
         forget_published(link, published),
@@ -80,7 +81,7 @@ async fn insert_bodies(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
 }
 
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 12> = [
+    let parameters: Parameters<'_, 13> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -92,6 +93,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.receipt_sequence,
         &d.receipt_time,
         &d.origin,
+        &d.carries,
         &d.acknowledge_by,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
@@ -101,7 +103,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
 async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
     let kind: Vec<i16> = r.kind.iter().map(|kind| kind.code()).collect();
     let reason: Vec<Option<&[u8]>> = r.reason.iter().map(Option::as_deref).collect();
-    let parameters: Parameters<'_, 14> = [
+    let parameters: Parameters<'_, 16> = [
         &r.sender,
         &r.sender_sequence,
         &r.message,
@@ -116,6 +118,8 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
         &r.retry_time,
         &r.status,
         &r.noted,
+        &r.change,
+        &r.asked,
     ];
     let insert = link.client.execute(&link.statements.insert_receipts, &parameters);
     exactly("insert_receipts", r.sender.len(), insert).await
@@ -132,8 +136,32 @@ async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What messages change, in an order in which each finds what was before it.
+async fn put_changes(link: &Link, sheet: &Sheet<'_>) -> Result<(), Fault> {
+    let (client, s) = (&link.client, &link.statements);
+    let (t, e) = (&sheet.new_targets, &sheet.new_effects);
+    let targets: Parameters<'_, 4> = [&t.message, &t.place, &t.named, &t.target];
+    let effects: Parameters<'_, 7> =
+        [&e.message, &e.delivery, &e.target, &e.carrier, &e.asked, &e.effect, &e.state];
+    let answers: Parameters<'_, 3> = [&sheet.answers.message, &sheet.answers.delivery, &sheet.answers.answer];
+    let carriers: Parameters<'_, 2> = [&sheet.carriers.from, &sheet.carriers.to];
+    let carry_on = async {
+        match sheet.carriers.from.is_empty() {
+            true => Ok(()),
+            false => Ok(client.execute(&s.carry_on, &carriers).await.map(drop)?),
+        }
+    };
+    try_join!(
+        exactly("insert_targets", t.message.len(), client.execute(&s.insert_targets, &targets)),
+        exactly("insert_effects", e.message.len(), client.execute(&s.insert_effects, &effects)),
+        exactly("answer", sheet.answers.message.len(), client.execute(&s.answer, &answers)),
+        carry_on,
+    )
+    .map(drop)
+}
+
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 16> = [
+    let parameters: Parameters<'_, 18> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -147,6 +175,8 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.receipt_time,
         &m.was_status,
         &m.status,
+        &m.was_request,
+        &m.request,
         &m.spared,
         &m.acknowledged_at,
         &m.overdue_at,

@@ -38,7 +38,7 @@ statements! {
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.addressed_to, d.lane, d.payload_bytes, d.holder,
             d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.receipt_sequence IS NOT NULL,
             coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin,
-            d.ended_at, d.acknowledge_by, d.acknowledged_at, d.overdue_at
+            d.request, d.carries, d.ended_at, d.acknowledge_by, d.acknowledged_at, d.overdue_at
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
         LEFT JOIN LATERAL (SELECT r.message_sequence, r.time FROM receipt r
             WHERE d.receipt_sequence IS NULL AND r.message = d.message
@@ -70,32 +70,70 @@ statements! {
     insert_bodies: "INSERT INTO body (message, payload) SELECT * FROM unnest($1::bigint[], $2::bytea[])";
     /// New deliveries: ready, never offered, due at their expiry.
     insert_deliveries: "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes,
-            expires_at, receipt_sequence, receipt_time, origin, acknowledge_by, due_at, state, attempt)
+            expires_at, receipt_sequence, receipt_time, origin, carries, acknowledge_by, due_at, state, attempt)
         SELECT w.*, w.expires_at, 0, 0 FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
-            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
+            $6::smallint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[],
+            $13::bigint[])
             AS w (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at, receipt_sequence,
-                receipt_time, origin, acknowledge_by)";
+                receipt_time, origin, carries, acknowledge_by)";
     /// Steps: from what each delivery was to what it is now.
     move_deliveries: "UPDATE delivery d SET state = w.state, attempt = w.attempt, hold = w.hold, holder = w.holder,
             due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),
             receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status,
-            spared = w.spared, acknowledged_at = w.acknowledged_at, overdue_at = w.overdue_at
+            request = w.request, spared = w.spared, acknowledged_at = w.acknowledged_at,
+            overdue_at = w.overdue_at
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[],
-            $14::bigint[], $15::bigint[], $16::bigint[])
+            $14::smallint[], $15::smallint[], $16::bigint[], $17::bigint[], $18::bigint[])
             AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
-                receipt_time, was_status, status, spared, acknowledged_at, overdue_at)
+                receipt_time, was_status, status, was_request, request, spared, acknowledged_at, overdue_at)
         WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt
-            AND d.status IS NOT DISTINCT FROM w.was_status";
+            AND d.status IS NOT DISTINCT FROM w.was_status AND d.request IS NOT DISTINCT FROM w.was_request";
     /// New receipts.
     insert_receipts: "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
-            asserted_by, attempt, cause, reason, retry_time, status, noted)
+            asserted_by, attempt, cause, reason, retry_time, status, noted, change, asked)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::smallint[], $11::bytea[], $12::bigint[], $13::smallint[],
-            $14::text[])";
+            $14::text[], $15::bigint[], $16::smallint[])";
     /// Files that reports came in.
     insert_files: "INSERT INTO status_file (sender, sender_sequence, file)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[])";
+    /// The messages these senders name, by message id or document id, and the deliveries of each.
+    targets: "SELECT w.place, m.key, m.message_id, d.id
+        FROM unnest($1::bigint[], $2::text[], $3::text[]) WITH ORDINALITY AS w (sender, message_id, document_id, place)
+        JOIN LATERAL (
+            SELECT key, message_id, first_delivery, last_delivery FROM message
+            WHERE sender = w.sender AND message_id = w.message_id
+            UNION ALL (SELECT key, message_id, first_delivery, last_delivery FROM message
+                WHERE sender = w.sender AND document_id = w.document_id ORDER BY key DESC LIMIT 100)) m ON true
+        LEFT JOIN LATERAL (
+            SELECT id FROM delivery WHERE id BETWEEN m.first_delivery AND m.last_delivery AND message = m.key
+            UNION ALL SELECT id FROM delivery WHERE message = m.key AND origin IS NOT NULL) d ON true
+        ORDER BY w.place, m.key, d.id";
+    /// What is asked about these deliveries, and what took their place before they were offered.
+    effects: "SELECT e.delivery, e.effect, e.message, m.message_id, e.asked, o.id
+        FROM effect e JOIN message m ON m.key = e.message
+        LEFT JOIN delivery c ON c.id = e.carrier LEFT JOIN organ o ON o.ref = c.recipient
+        WHERE e.delivery = ANY ($1::bigint[])
+            AND (e.effect = 2 AND e.answer IS NULL OR e.effect = 1 AND e.asked IN (2, 3))";
+    /// What these deliveries carry.
+    carried: "SELECT e.carrier, e.delivery, t.message_id, t.document_id, e.asked, e.answer IS NULL
+        FROM effect e JOIN message t ON t.key = e.target
+        WHERE e.carrier = ANY ($1::bigint[]) ORDER BY e.delivery";
+    /// Which messages are changed by which.
+    insert_targets: "INSERT INTO change (message, place, named, target)
+        SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::text[], $4::bigint[])";
+    /// What that does.
+    insert_effects: "INSERT INTO effect (message, delivery, target, carrier, asked, effect, state)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::smallint[], $6::smallint[],
+            $7::smallint[])";
+    /// What became of what was asked.
+    answer: "UPDATE effect e SET answer = w.answer
+        FROM unnest($1::bigint[], $2::bigint[], $3::smallint[]) AS w (message, delivery, answer)
+        WHERE e.message = w.message AND e.delivery = w.delivery AND e.answer IS NULL";
+    /// Requests carried by other deliveries from now on.
+    carry_on: "UPDATE effect e SET carrier = w.now FROM unnest($1::bigint[], $2::bigint[]) AS w (was, now)
+        WHERE e.carrier = w.was";
     /// The time of files that came after their messages' payloads were gone.
     keep_again: "UPDATE message m SET kept_since = w.time FROM unnest($1::bigint[], $2::bigint[]) AS w (key, time)
         WHERE m.key = w.key AND m.kept_since IS NULL AND m.parked IS NULL";

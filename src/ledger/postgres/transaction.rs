@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, custody, duty, links, put, read, report, step};
+use super::{Options, accept, bounded, custody, duty, links, put, read, report, step, targets};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -51,7 +51,8 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     context.names.enter(&link.client, organs).await?;
     let operators = batch.iter().flat_map(Command::operators).collect();
     context.names.enter_operators(&link.client, operators).await?;
-    let mut sheet = read::read(link, context, batch).await?;
+    let targets = targets::Targets::of(batch, context.names)?;
+    let mut sheet = read::read(link, context, batch, &targets).await?;
     let mut published = Attempts::default();
     let mut done = Vec::with_capacity(batch.len());
     for command in batch {

@@ -64,6 +64,8 @@ CREATE TABLE delivery (
     ended_at      INTEGER,               -- when it ended
     status        INTEGER,               -- the last business status, by its number; null while none was reported
     spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    request       INTEGER,               -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
+    carries       INTEGER NOT NULL DEFAULT 0, -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
     acknowledge_by  INTEGER NOT NULL,    -- until when it is to be acknowledged
     acknowledged_at INTEGER,             -- when it was
     overdue_at      INTEGER              -- when it was noted that it had not been in time
@@ -94,6 +96,8 @@ CREATE TABLE receipt (
     retry_time       INTEGER,            -- when it is offered again at the earliest
     status           INTEGER,            -- the business status reported, by its number; null where the kind is another
     noted            TEXT,               -- when it came about and who acted, as its reporter says, in JSON
+    change           INTEGER,            -- message.key of the change it comes from, asks for or answers
+    asked            INTEGER,            -- what that change asks, as in delivery.request
     PRIMARY KEY (sender, sender_sequence)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX receipt_by_message ON receipt (message, message_sequence);
@@ -138,6 +142,31 @@ CREATE TABLE hold (
 );
 CREATE INDEX hold_of_message ON hold (message) WHERE message IS NOT NULL AND released_at IS NULL;
 CREATE INDEX hold_of_organ ON hold (organ) WHERE organ IS NOT NULL AND released_at IS NULL;
+
+-- Which messages change which earlier ones of their sender.
+CREATE TABLE change (
+    message INTEGER NOT NULL,            -- message.key of the recall, update or replacement
+    place   INTEGER NOT NULL,            -- 0, 1, 2, ... per message
+    named   TEXT    NOT NULL,            -- the earlier message as the sender named it
+    target  INTEGER,                     -- message.key of it; null where there is none
+    PRIMARY KEY (message, place)
+) WITHOUT ROWID;
+CREATE INDEX change_of_target ON change (target) WHERE target IS NOT NULL;
+
+-- What they did to the deliveries of those.
+CREATE TABLE effect (
+    message  INTEGER NOT NULL,           -- message.key of the change
+    delivery INTEGER NOT NULL,           -- delivery.id of the earlier delivery
+    target   INTEGER NOT NULL,           -- message.key of the earlier message
+    asked    INTEGER NOT NULL,           -- what it wanted, as in delivery.request
+    effect   INTEGER NOT NULL,           -- 1 cancelled, 2 asked, 3 nothing
+    state    INTEGER NOT NULL,           -- the state it found the delivery in
+    carrier  INTEGER,                    -- delivery.id of the delivery by which the recipient is asked
+    answer   INTEGER,                    -- 1 agreed, 2 refused, 3 lapsed; null while a request is open, or where none was made
+    PRIMARY KEY (message, delivery)
+) WITHOUT ROWID;
+CREATE INDEX effect_on_delivery ON effect (delivery);
+CREATE INDEX effect_carried ON effect (carrier) WHERE carrier IS NOT NULL;
 
 -- Single facts: `probe` is rewritten by the check that the ledger can write.
 CREATE TABLE fact (

@@ -68,6 +68,7 @@ fn purge(db: &Connection, book: &mut Book, request: &PurgeRequest) -> rusqlite::
                 reason: "",
                 retry_time: None,
                 status: None,
+                change: None,
             };
             receipts::append(db, book, &receipt)?;
             // message.purged

@@ -47,6 +47,7 @@ pub(super) fn note(
         reason: "",
         retry_time: None,
         status: None,
+        change: None,
     };
     receipts::append(db, book, &receipt)?;
     Ok(true)

@@ -12,6 +12,7 @@ use super::step;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
+use crate::ledger::changes::Carries;
 use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, OverdueOf, Story};
 
 const MESSAGE: &str =
@@ -20,9 +21,9 @@ const MESSAGE: &str =
 /// What [`delivery`] reads, of a table `d`.
 pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at";
+    d.ended_at, d.status, d.request, d.carries, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at";
 /// How many columns that are.
-pub(super) const DELIVERY_COLUMNS: usize = 14;
+pub(super) const DELIVERY_COLUMNS: usize = 16;
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -67,6 +68,18 @@ pub(super) fn track(
     let Some(found) = found else { return Ok(None) };
     let receipts = receipts::of_message(&snapshot, names, found.key, usize::MAX)?;
     Ok(Some((found, receipts)))
+}
+
+/// One message by the ledger's number.
+pub(super) fn by_key(
+    db: &Connection,
+    names: &Names,
+    key: MessageKey,
+) -> rusqlite::Result<Option<MessageRecord>> {
+    // message.by_key
+    db.prepare_cached(&format!("SELECT {MESSAGE} FROM message m WHERE m.key = ?1"))?
+        .query_row([bounded(key.0)], |row| record(db, names, row))
+        .optional()
 }
 
 /// What an organ sent, the newest first.
@@ -173,12 +186,9 @@ fn record(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Mes
 }
 
 fn message(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Message> {
-    let message_id = MessageId::parse(row.get_ref(2)?.as_str()?).map_err(|why| {
-        rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(why))
-    })?;
     Ok(Message {
         sender: names.name(db, row.get(1)?)?,
-        message_id,
+        message_id: receipts::message_id(row, 2)?,
         content_hash: row.get::<_, Code<_>>(3)?.0,
         payload_hash: row.get::<_, Code<_>>(4)?.0,
         header: row.get::<_, Vec<u8>>(5)?.into(),
@@ -206,10 +216,12 @@ pub(super) fn delivery(
             hold: row.get::<_, Option<Code<_>>>(from + 5)?.map(|code| code.0),
             due_at: row.get::<_, Option<Code<_>>>(from + 6)?.map(|code| code.0),
             expires_at: row.get::<_, Code<_>>(from + 7)?.0,
-            spared: row.get(from + 10)?,
+            spared: row.get(from + 12)?,
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),
-        duty: step::duty(row, from + 11)?,
+        request: row.get::<_, Option<Code<_>>>(from + 10)?.map(|code| code.0),
+        is_notice: row.get::<_, Code<Carries>>(from + 11)?.0 == Carries::Notice,
+        duty: step::duty(row, from + 13)?,
     })
 }

@@ -113,6 +113,7 @@ fn note(
         reason,
         retry_time: None,
         status: None,
+        change: None,
     };
     receipts::append(db, book, &receipt)?;
     Ok(time)

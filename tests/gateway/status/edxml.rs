@@ -66,7 +66,6 @@ async fn a_status_message_is_the_same_report() {
         (&h49, "status_02.edxml", "STATUS_NOT_POSSIBLE"),
         (&h49, "status_15.edxml", "NO_OPEN_REQUEST"),
         (&h49, "status_16.edxml", "NO_OPEN_REQUEST"),
-        (&g22, "status_13.edxml", "NO_OPEN_REQUEST"),
     ] {
         let refused = by.submit(edxml("", fixture(name))).await.unwrap_err();
         assert_eq!(reason(&refused), expected, "{name}");
@@ -74,6 +73,8 @@ async fn a_status_message_is_the_same_report() {
     }
     let foreign = g22.submit(edxml("", fixture("status_06.edxml"))).await.unwrap_err();
     assert_eq!(reason(&foreign), "SENDER_MISMATCH");
+    let asked_back = g22.submit(edxml("", fixture("status_13.edxml"))).await.unwrap();
+    assert_eq!(asked_back.changed.unwrap().deliveries[0].message_id, "m-1", "13 is a recall");
     let story = g22.track("", "m-1").await.unwrap();
     assert_eq!(story.deliveries[0].status(), BusinessStatus::Done);
     assert_eq!(story.receipts.iter().filter(|r| r.kind() == ReceiptKind::Status).count(), 5);

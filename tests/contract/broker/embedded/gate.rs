@@ -13,10 +13,10 @@ use truc::domain::receipt::Receipt;
 use truc::domain::retention::HoldId;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, BecameReady, Custody, DeadFilter, DeadLetter, DutyBounds, DutyFigures, Error,
-    Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, LinkChange, MailboxTally, MessageKey,
-    MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready, ReleaseRequest,
-    ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
+    ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
 
 type Answer<'a, T> = BoxFuture<'a, Result<T, Error>>;
@@ -103,8 +103,17 @@ impl Ledger for Gate {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> Answer<'a, Option<DeliveryId>> {
-        self.ledger.delivery_of(sender, document_id, recipient)
+        self.ledger.delivery_of(sender, document_id, recipient, answers)
+    }
+
+    fn between(&self, delivery: DeliveryId) -> Answer<'_, Option<Between>> {
+        self.ledger.between(delivery)
+    }
+
+    fn lineage(&self, message: MessageKey) -> Answer<'_, Vec<Link>> {
+        self.ledger.lineage(message)
     }
 
     fn status_file<'a>(
