@@ -185,12 +185,12 @@ impl Intake {
             Vec::new()
         } else {
             let (named, path) = (&content.recipients, content.recipients_path);
-            let mut kept = recipients::resolve(directory, named, path, today, self.rules.ambiguity)?;
+            let kept = recipients::resolve(directory, named, path, today, self.rules.ambiguity)?;
+            let mut kept = recipients::allowed(&self.allowances.load(), kept, sender, content)?;
+            // Those from whom it is taken away need not take it.
             recipients::add(&mut kept, directory, &content.removed, today, self.rules.ambiguity);
             kept
         };
-        let allowances = self.allowances.load();
-        let recipients = recipients::allowed(&allowances, recipients, sender, content)?;
         Ok((expires_at, recipients))
     }
 

@@ -47,7 +47,7 @@ pub(super) async fn dead(
     let rows = client.query(&statement, &[&organ, &bounded(after.0), &cause, &at_most(limit)]).await?;
     let mut organs: Vec<OrganRef> = Vec::with_capacity(2 * rows.len());
     for row in &rows {
-        organs.extend([row.try_get::<_, OrganRef>(1)?, row.try_get(history::DELIVERY_COLUMNS)?]);
+        organs.extend([row.try_get::<_, OrganRef>(1)?, row.try_get("sender")?]);
         organs.extend(row.try_get::<_, Option<OrganRef>>(2)?);
     }
     names.learn(client, organs).await?;

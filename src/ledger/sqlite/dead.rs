@@ -10,6 +10,9 @@ use crate::domain::message::MessageId;
 use crate::domain::receipt::Cause;
 use crate::ledger::{DeadFilter, DeadLetter};
 
+/// How many columns follow those of the delivery.
+const AFTER_DELIVERY: usize = 7;
+
 /// Dead letters in order.
 pub(super) fn dead(
     db: &Connection,
@@ -41,7 +44,7 @@ pub(super) fn dead(
 }
 
 fn letter(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    let from = history::DELIVERY_COLUMNS;
+    let from = row.as_ref().column_count() - AFTER_DELIVERY;
     let message_id = MessageId::parse(row.get_ref(from + 1)?.as_str()?).map_err(|why| {
         rusqlite::Error::FromSqlConversionFailure(from + 1, rusqlite::types::Type::Text, Box::new(why))
     })?;

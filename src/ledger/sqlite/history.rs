@@ -22,8 +22,6 @@ const MESSAGE: &str =
 pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
     d.ended_at, d.status, d.request, d.carries, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at";
-/// How many columns that are.
-pub(super) const DELIVERY_COLUMNS: usize = 16;
 
 /// Messages with their payloads.
 pub(super) fn messages(
