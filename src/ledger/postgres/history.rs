@@ -34,7 +34,7 @@ macro_rules! delivery_columns {
 pub(super) use delivery_columns;
 
 /// How many columns a delivery has.
-pub(super) const DELIVERY_COLUMNS: usize = 14;
+pub(super) const DELIVERY_COLUMNS: usize = 16;
 
 /// Messages with their payloads.
 pub(super) async fn messages(
