@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 
+use crate::allowances::Rate;
 use crate::delivery::Dispatch;
 use crate::directory::{Ambiguity, Directory, Versions, vietnam_day};
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
@@ -69,6 +70,10 @@ pub struct Limits {
     pub collect_window_bytes: u64,
     /// Streams an organ may have open.
     pub streams_per_organ_max: usize,
+    /// Open deliveries of one mailbox.
+    pub mailbox_deliveries_max: u64,
+    /// How fast an organ may submit.
+    pub rate: Rate,
     /// Where documents go that several organs could get.
     pub ambiguity: Ambiguity,
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::allowances;
 use crate::amqp::OptionsError;
 use crate::api::{self, ServeError};
 use crate::bridge::Bridge;
@@ -50,6 +51,9 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The limits of single organs cannot be read.
+    #[error(transparent)]
+    Allowances(#[from] allowances::Error),
     /// The directory cannot be read.
     #[error(transparent)]
     Directory(#[from] directory::Error),
@@ -113,6 +117,7 @@ struct Parts {
     directory: Arc<ArcSwap<Directory>>,
     versions: Arc<Versions>,
     directory_config: config::directory::Directory,
+    allowance_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
@@ -141,6 +146,7 @@ impl Gateway {
             versions: Arc::new(Versions::new(directory.load_full())),
             directory,
             directory_config: config.directory.clone(),
+            allowance_files: config.limits.organs.clone(),
             dispatch: Arc::clone(&dispatch),
             rabbit,
             redirects: Arc::new(redirects),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use crate::allowances::Allowances;
 use crate::broker::Broker;
 use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused};
@@ -62,6 +63,8 @@ pub struct Dispatch {
     pub strays: Strays,
     /// Push links.
     pub links: Links,
+    /// What single organs may do and may be sent.
+    pub allowances: Arc<ArcSwap<Allowances>>,
     /// The working days.
     pub calendar: Arc<ArcSwap<Calendar>>,
     /// Organs that have overdue deliveries.

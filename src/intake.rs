@@ -1,16 +1,14 @@
 //! Intake: from what a sender hands over to what the ledger accepts, or a typed no. Nothing is stored here, and
 //! nothing that is refused here leaves a trace but a count.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use governor::clock::{Clock as _, MonotonicClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
 use time::Date;
 
+use crate::allowances::{Allowances, Rate};
 use crate::delivery::LEDGER_RETRY_DELAY;
 use crate::directory::{Ambiguity, Directory, vietnam_day};
 use crate::domain::calendar::Calendar;
@@ -26,6 +24,7 @@ use crate::proto::{convert, v1};
 mod changes;
 mod content;
 pub mod fields;
+mod rates;
 mod recalls;
 mod recipients;
 pub mod reports;
@@ -34,6 +33,7 @@ pub mod status_file;
 
 use changes::Written;
 use content::{Content, Found};
+use rates::Rates;
 pub use recalls::RecallReport;
 pub use status_file::StatusFile;
 
@@ -44,10 +44,8 @@ pub struct Rules {
     pub payload_bytes_max: usize,
     /// How long a message is tried when its sender names no time, and the longest it can name.
     pub ttl: Duration,
-    /// Submissions an organ may make per second in the long run.
-    pub rate_per_s: NonZeroU32,
-    /// Submissions an organ may make at once.
-    pub rate_burst: NonZeroU32,
+    /// How fast an organ may submit, where nothing else is said of it.
+    pub rate: Rate,
     /// Where documents go that several organs could get.
     pub ambiguity: Ambiguity,
 }
@@ -96,7 +94,8 @@ pub struct Intake {
     directory: Arc<ArcSwap<Directory>>,
     calendar: Arc<ArcSwap<Calendar>>,
     clock: Arc<dyn Clock>,
-    rates: DefaultKeyedRateLimiter<OrganId>,
+    allowances: Arc<ArcSwap<Allowances>>,
+    rates: Rates,
 }
 
 impl Intake {
@@ -104,16 +103,16 @@ impl Intake {
     pub fn new(
         rules: Rules,
         directory: Arc<ArcSwap<Directory>>,
+        allowances: Arc<ArcSwap<Allowances>>,
         calendar: Arc<ArcSwap<Calendar>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let quota = Quota::per_second(rules.rate_per_s).allow_burst(rules.rate_burst);
-        Self { rules, directory, calendar, clock, rates: RateLimiter::keyed(quota) }
+        Self { rules, directory, calendar, clock, allowances, rates: Rates::default() }
     }
 
-    /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
+    /// Judges a submission of the organ a certificate names; gives what the ledger is to accept. Whether it comes too soon is
+    /// another matter: [`Intake::check_rate`], before anything else is done about it.
     pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Judged, Refused> {
-        self.check_rate(caller)?;
         let directory = self.directory.load();
         let at = self.clock.now();
         let content = match Content::read(&submission, self.rules.payload_bytes_max)? {
@@ -190,22 +189,25 @@ impl Intake {
             recipients::add(&mut kept, directory, &content.removed, today, self.rules.ambiguity);
             kept
         };
+        let allowances = self.allowances.load();
+        let recipients = recipients::allowed(&allowances, recipients, sender, content)?;
         Ok((expires_at, recipients))
     }
 
-    fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {
-        self.rates.check_key(caller).map_err(|until| {
-            let wait = until.wait_time_from(MonotonicClock.now());
+    /// Whether the organ a certificate names may submit now. Cheap, so that whoever submits too much takes nothing from others.
+    pub fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {
+        let rate = self.allowances.load().of(caller).rate.unwrap_or(self.rules.rate);
+        self.rates.check(rate, caller).map_err(|wait| {
             Refusal::new(Reason::RateLimited, "more submissions a second than this organ may make")
                 .hint("slow down; the retry delay says when the next one is welcome")
-                .fact("rate_per_s", self.rules.rate_per_s)
+                .fact("rate_per_s", rate.per_s)
                 .retry_after(wait.max(Duration::from_millis(1)))
         })
     }
 
     /// Forgets the rates of organs that have long been silent, so that their number stays bounded.
     pub fn forget_silent(&self) {
-        self.rates.retain_recent();
+        self.rates.forget_silent();
     }
 
     fn expiry(&self, asked: Option<&prost_types::Timestamp>, at: Timestamp) -> Result<Timestamp, Refusal> {

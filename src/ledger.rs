@@ -41,7 +41,7 @@
 //! 14. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
 //! 15. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
 //!     meanwhile, or deleted, is not kept.
-//! 12. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
+//! 16. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
 //!     [`crate::domain::duty::Duty`], with a receipt of kind overdue.
 
 use std::future::Future;
@@ -114,6 +114,8 @@ pub struct Addressee {
     pub recipient: OrganId,
     /// The closed organ the sender wrote and the legal basis of the redirection.
     pub redirected: Option<(OrganId, String)>,
+    /// Most open deliveries of it, where that is less than for all.
+    pub mailbox_max: Option<u64>,
 }
 
 /// A message and the ledger's number for it.

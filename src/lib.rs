@@ -1,5 +1,6 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod allowances;
 pub mod amqp;
 pub mod api;
 pub mod app;

@@ -110,7 +110,8 @@ impl Desk {
         for (caller, submission) in submissions {
             let id = submission.as_ref().map(|s| s.message_id.clone()).unwrap_or_default();
             let changed_at = changed_at(submission.as_ref());
-            let judged = match self.room_for(submission.as_ref()) {
+            let room = self.intake.check_rate(&caller).and_then(|()| self.room_for(submission.as_ref()));
+            let judged = match room {
                 Ok(permit) => {
                     in_flight.extend(permit);
                     self.judge(&caller, submission).await

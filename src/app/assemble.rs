@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Parts, StartError, rabbit};
+use crate::allowances::{Allowances, Rate};
 use crate::api::{self, Api, ServerOptions};
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
@@ -57,8 +58,21 @@ pub(super) fn dispatch(
     let (served, heads) = (Served::default(), Heads::default());
     let (strays, links, notices) = (Strays::default(), Links::default(), Notices::default());
     let calendar = Arc::new(ArcSwap::from_pointee(working_days(&config.duty)?));
-    let dispatch =
-        Dispatch { broker, ledger, hot, served, heads, strays, links, calendar, notices, clock, metrics };
+    let allowances = Arc::new(ArcSwap::from_pointee(Allowances::read(&config.limits.organs)?));
+    let dispatch = Dispatch {
+        broker,
+        ledger,
+        hot,
+        served,
+        heads,
+        strays,
+        links,
+        allowances,
+        calendar,
+        notices,
+        clock,
+        metrics,
+    };
     Ok((dispatch, rabbit))
 }
 
@@ -67,16 +81,22 @@ pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers)
 }
 
 pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let rules = Rules {
         payload_bytes_max: config.limits.payload_bytes_max,
         ttl: config.delivery.ttl,
-        rate_per_s: at_least_one(config.limits.rate_per_s),
-        rate_burst: at_least_one(config.limits.rate_burst),
+        rate: rate(config),
         ambiguity: ambiguity(config),
     };
-    let (calendar, clock) = (Arc::clone(&parts.dispatch.calendar), Arc::clone(&parts.dispatch.clock));
-    Intake::new(rules, Arc::clone(&parts.directory), calendar, clock)
+    let Dispatch { allowances, calendar, clock, .. } = &*parts.dispatch;
+    let (allowances, calendar) = (Arc::clone(allowances), Arc::clone(calendar));
+    Intake::new(rules, Arc::clone(&parts.directory), allowances, calendar, Arc::clone(clock))
+}
+
+/// How fast organs may submit of which nothing else is said.
+fn rate(config: &Config) -> Rate {
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let (per_s, burst) = (config.limits.rate_per_s, config.limits.rate_burst);
+    Rate { per_s: at_least_one(per_s), burst: at_least_one(burst) }
 }
 
 pub(super) fn pushes(
@@ -116,6 +136,8 @@ pub(super) fn api(
         stream_window: config.limits.stream_window,
         collect_window_bytes: config.limits.collect_window_bytes as u64,
         streams_per_organ_max: config.limits.streams_per_organ_max,
+        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
+        rate: rate(config),
         ambiguity: ambiguity(config),
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));

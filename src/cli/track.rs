@@ -66,6 +66,7 @@ fn show_tables(out: &mut Out, story: &v1::TrackResponse) -> Result<(), Exit> {
             (Word::Code, tables::code(&header)),
             (Word::Subject, header.subject.clone()),
             (Word::UrgencyLevel, words::urgency(header.urgency()).text(lang).to_owned()),
+            (Word::DueDate, header.due_date.clone()),
             (
                 Word::Payload,
                 format!("{}, {} {}", envelope.media_type, envelope.payload_bytes, Word::Bytes.text(lang)),

@@ -66,6 +66,7 @@ words! {
     Code = "Số, ký hiệu", "Number";
     Subject = "Trích yếu", "Subject";
     UrgencyLevel = "Độ khẩn", "Urgency";
+    DueDate = "Hạn xử lý", "Due date";
     AcceptTime = "Trục nhận lúc", "Accepted at";
     ExpireTime = "Hết hạn lúc", "Expires at";
     Payload = "Nội dung", "Payload";
@@ -180,7 +181,7 @@ words! {
     KindUpdate = "cập nhật", "update";
     KindReplacement = "thay thế", "replacement";
     Changes = "Thay đổi thông điệp", "Changes";
-    Effect = "Kết quả tức thời", "Effect";
+    Effect = "Kết quả ở nơi nhận", "Outcome at recipients";
     EffectAsked = "đã yêu cầu, chờ trả lời", "asked, not answered";
     EffectNothing = "không còn gì để làm", "nothing to do";
     AnswerAgreed = "nơi nhận đồng ý", "agreed";

@@ -85,12 +85,13 @@ impl Dispatch {
     /// unsettled then is ready again.
     pub async fn collect(
         self: Arc<Self>,
-        options: CollectorOptions,
+        mut options: CollectorOptions,
         mut settlements: mpsc::Receiver<Vec<WrittenSettlement>>,
         out: Out,
         stop: CancellationToken,
     ) {
         self.metrics.collectors.increment(1.0);
+        options.window = self.window(&options.organ, options.window);
         let consumer = Arc::clone(&self.broker).consume(&options.organ);
         let serving = self.served.serve(&options.organ);
         let mut collector = Collector {
@@ -309,6 +310,12 @@ async fn send(out: &Out, handed: Handed) {
 }
 
 impl Dispatch {
+    /// How many deliveries whoever serves an organ's mailbox may hold, of as many as it asks for.
+    pub(super) fn window(&self, organ: &OrganId, asked: usize) -> usize {
+        let allowed = self.allowances.load().of(organ).window_max;
+        allowed.map_or(asked, |allowed| asked.min(allowed as usize))
+    }
+
     /// Leases deliveries taken from the broker; gives those the ledger granted, with their messages, in order.
     pub async fn offer(
         &self,

@@ -112,6 +112,9 @@ reasons! {
     PayloadPurged = "PAYLOAD_PURGED", Precondition, Caller;
     NotDeadLetter = "NOT_DEAD_LETTER", Precondition, Caller;
     HoldNotFound = "HOLD_NOT_FOUND", NotFound, Caller;
+    RecipientPayloadLimit = "RECIPIENT_PAYLOAD_LIMIT", TooLarge, Caller;
+    DocumentTypeNotTaken = "DOCUMENT_TYPE_NOT_TAKEN", Precondition, Caller;
+    SenderNotTaken = "SENDER_NOT_TAKEN", Denied, Caller;
     MessageNotFound = "MESSAGE_NOT_FOUND", NotFound, Caller;
     OrganNotFound = "ORGAN_NOT_FOUND", NotFound, Caller;
     InvalidCursor = "INVALID_CURSOR", Invalid, Caller;

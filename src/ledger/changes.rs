@@ -160,7 +160,11 @@ pub(super) fn decide<'a>(
         .collect();
     let notice = if change.kind == ChangeKind::Recall { Carries::Requests } else { Carries::Notice };
     receivers.extend(plan.notices.iter().map(|place| Receiver {
-        addressee: Cow::Owned(Addressee { recipient: found[*place].recipient.clone(), redirected: None }),
+        addressee: Cow::Owned(Addressee {
+            recipient: found[*place].recipient.clone(),
+            redirected: None,
+            mailbox_max: None,
+        }),
         carries: notice,
     }));
     let carrier = |place: usize| receivers.iter().position(|r| is_same(&r.addressee, &found[place]));

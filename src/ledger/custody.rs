@@ -187,6 +187,9 @@ pub trait Custody: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>>;
 
+    /// How many open deliveries an organ's mailbox holds.
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>>;
+
     /// Bytes the ledger takes on its disk.
     fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>>;
 }

@@ -502,6 +502,11 @@ impl Custody for PostgresLedger {
         )
     }
 
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::open_deliveries(db, organ.clone()))))
+    }
+
     fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
         Box::pin(self.readers.read(|db, _| Box::pin(custody::bytes(db))))
     }

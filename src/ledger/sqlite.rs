@@ -487,6 +487,11 @@ impl Custody for SqliteLedger {
         Box::pin(self.readers.read(move |db, names| dead::dead(db, names, &filter, after, limit)))
     }
 
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| organs::open_deliveries(db, &organ)))
+    }
+
     fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
         Box::pin(self.readers.read(|db, _| custody::bytes(db)))
     }

@@ -42,6 +42,7 @@ fn node<L: LedgerUnderTest>(
     calendar: &Calendar,
 ) -> (Arc<Dispatch>, Duties) {
     let dispatch = Arc::new(Dispatch {
+        allowances: Arc::default(),
         ledger: Arc::clone(&open.ledger),
         broker: Arc::new(EmbeddedBroker::new(Arc::clone(&open.ledger))),
         hot: Arc::new(HotMessages::new(0)),

@@ -231,7 +231,7 @@ macro_rules! stamp {
                     recalls_against_offers;
                 links: a_link_is_kept_as_it_was_set_across_a_kill an_outage_is_noted_of_the_link_it_is_about
                     a_node_knows_itself;
-                bounds: numbers_nobody_has;
+                bounds: numbers_nobody_has a_mailbox_of_its_own_size;
                 random: a_random_history_is_as_the_model_says;
             }
         }

@@ -51,7 +51,8 @@ pub fn letter(from: &str, id: &str, to: &[&str]) -> Acceptance {
         accepted_at: t(1),
         expires_at: t(EXPIRY),
     };
-    let addressees = to.iter().map(|id| Addressee { recipient: organ(id), redirected: None }).collect();
+    let addressees =
+        to.iter().map(|id| Addressee { recipient: organ(id), redirected: None, mailbox_max: None }).collect();
     let message = Arc::new(message);
     Acceptance {
         message,
@@ -82,7 +83,7 @@ pub fn urgent(mut letter: Acceptance) -> Acceptance {
 /// The letter with one more addressee: written to a closed organ, going to its successor.
 pub fn redirected(mut letter: Acceptance, closed: &str, successor: &str, basis: &str) -> Acceptance {
     let redirected = Some((organ(closed), basis.to_owned()));
-    letter.addressees.push(Addressee { recipient: organ(successor), redirected });
+    letter.addressees.push(Addressee { recipient: organ(successor), redirected, mailbox_max: None });
     letter
 }
 

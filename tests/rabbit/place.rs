@@ -101,7 +101,7 @@ impl Place {
                 accepted_at: Timestamp::from_micros(1),
                 expires_at: Timestamp::from_micros(i64::MAX / 2),
             };
-            let addressees = vec![Addressee { recipient: organ(to), redirected: None }];
+            let addressees = vec![Addressee { recipient: organ(to), redirected: None, mailbox_max: None }];
             let acknowledge_by = message.expires_at;
             let message = Arc::new(message);
             Acceptance {

@@ -63,7 +63,7 @@ fn take_in<'a>(
     for receiver in &receivers {
         recipients.push(sheet.number(&receiver.addressee.recipient)?);
     }
-    if let Some(full) = full_mailbox(sheet, &recipients)? {
+    if let Some(full) = full_mailbox(sheet, &recipients, &receivers)? {
         return Ok(Err(full));
     }
     let key = sheet.message_keys.pop_front().ok_or(Fault::Invalid("sequence"))?;
@@ -119,11 +119,17 @@ fn repeated(known: &Known, new: &Acceptance) -> Outcome {
 
 /// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
 /// redirected to another addressee.
-fn full_mailbox(sheet: &Sheet<'_>, recipients: &[OrganRef]) -> Result<Option<AcceptRefused>, Fault> {
-    for organ in recipients {
+fn full_mailbox(
+    sheet: &Sheet<'_>,
+    recipients: &[OrganRef],
+    receivers: &[Receiver<'_>],
+) -> Result<Option<AcceptRefused>, Fault> {
+    for (organ, receiver) in recipients.iter().zip(receivers) {
+        let max =
+            receiver.addressee.mailbox_max.unwrap_or(u64::MAX).min(sheet.options.mailbox_deliveries_max);
         let account = sheet.account(*organ)?;
         let more = recipients.iter().filter(|other| *other == organ).count() as u64;
-        if account.open_deliveries + more > sheet.options.mailbox_deliveries_max {
+        if account.open_deliveries + more > max {
             let open = account.open_deliveries;
             return Ok(Some(AcceptRefused::MailboxFull { organ: account.id.clone(), open }));
         }

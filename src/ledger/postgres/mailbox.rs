@@ -198,6 +198,14 @@ pub(super) async fn mark(client: &ClientWrapper, name: String) -> Result<u64, Fa
     found.map_or(Ok(0), |row| Cells::of(&row).number())
 }
 
+/// How many open deliveries an organ's mailbox holds.
+pub(super) async fn open_deliveries(client: &ClientWrapper, organ: OrganId) -> Result<u64, Fault> {
+    // organ.open_deliveries
+    let statement = client.prepare_cached("SELECT open_deliveries FROM organ WHERE id = $1").await?;
+    let found = client.query_opt(&statement, &[&organ.as_str()]).await?;
+    found.map_or(Ok(0), |row| Cells::of(&row).number())
+}
+
 /// Open deliveries of each mailbox.
 pub(super) async fn mailboxes(client: &ClientWrapper, names: &Names) -> Result<Vec<MailboxTally>, Fault> {
     // delivery.mailboxes

@@ -50,7 +50,7 @@ fn take_in(
     for receiver in &receivers {
         recipients.push(book.accounts.number(db, &receiver.addressee.recipient)?);
     }
-    if let Some(full) = full_mailbox(book, &recipients) {
+    if let Some(full) = full_mailbox(book, &recipients, &receivers) {
         // A repeated submission is answered even then.
         return Ok(match repeated(db, book, sender, new)? {
             Some(outcome) => outcome,
@@ -84,9 +84,9 @@ fn take_in(
 
 /// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
 /// redirected to another addressee.
-fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
-    let max = book.options.mailbox_deliveries_max;
-    recipients.iter().find_map(|organ| {
+fn full_mailbox(book: &Book, recipients: &[OrganRef], receivers: &[Receiver<'_>]) -> Option<AcceptRefused> {
+    recipients.iter().zip(receivers).find_map(|(organ, receiver)| {
+        let max = receiver.addressee.mailbox_max.unwrap_or(u64::MAX).min(book.options.mailbox_deliveries_max);
         let account = book.accounts.account(*organ);
         if account.open_deliveries + recipients.len() as u64 <= max {
             return None;

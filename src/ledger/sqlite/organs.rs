@@ -64,6 +64,16 @@ pub(super) fn number(db: &Connection, organ: &OrganId) -> rusqlite::Result<Optio
         .optional()
 }
 
+/// How many open deliveries an organ's mailbox holds.
+pub(super) fn open_deliveries(db: &Connection, organ: &OrganId) -> rusqlite::Result<u64> {
+    // organ.open_deliveries
+    let found = db
+        .prepare_cached("SELECT open_deliveries FROM organ WHERE id = ?1")?
+        .query_row([organ.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(0))
+}
+
 /// An organ id out of a column.
 pub(super) fn parsed(text: &str) -> rusqlite::Result<OrganId> {
     OrganId::parse(text).map_err(|why| {

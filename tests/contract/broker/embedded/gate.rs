@@ -279,6 +279,10 @@ impl Custody for Gate {
         self.ledger.dead(filter, after, limit)
     }
 
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> Answer<'a, u64> {
+        self.ledger.open_deliveries(organ)
+    }
+
     fn bytes(&self) -> Answer<'_, u64> {
         self.ledger.bytes()
     }

@@ -74,7 +74,8 @@ impl Model {
         let mut receivers: Vec<Receiver> =
             addressed.iter().map(|place| (given.addressees[*place].clone(), false)).collect();
         receivers.extend(notices.iter().map(|place| {
-            let addressee = Addressee { recipient: found[*place].recipient.clone(), redirected: None };
+            let addressee =
+                Addressee { recipient: found[*place].recipient.clone(), redirected: None, mailbox_max: None };
             (addressee, change.kind != ChangeKind::Recall)
         }));
         let wanted = effects.into_iter().map(|(place, asked, effect)| {
