@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use truc::directory::Directory;
 use truc::domain::message::Hash;
 use truc::domain::organ_id::OrganId;
-use truc::edxml::{BusinessKind, Document, Edxml};
+use truc::edxml::{BusinessKind, Change, Document, Edxml, RecipientChange};
 use truc::proto::v1::{self, DeliveryState, PayloadFormat, ReceiptKind};
 
 use crate::support::{Process, Site, delivered, edxml};
@@ -81,10 +81,17 @@ async fn pass(site: &Site, gateway: &Process, sample: &Sample) {
 
 /// The recipients a file names. The one an update takes the document away from is none any more, the one it adds is.
 fn goes_to(document: &Document) -> Vec<&str> {
-    match &document.business.kind {
-        BusinessKind::Update(_) => vec!["H49", "H05"],
-        _ => document.to.iter().map(|party| party.organ.as_str()).collect(),
+    let mut to: Vec<_> = document.to.iter().map(|party| party.organ.as_str()).collect();
+    if let BusinessKind::Update(update) = &document.business.kind {
+        for RecipientChange { organ, change } in &update.changes {
+            match change {
+                Change::Removed => to.retain(|written| *written != organ.as_str()),
+                Change::Added if to.contains(&organ.as_str()) => {}
+                Change::Added => to.push(organ.as_str()),
+            }
+        }
     }
+    to
 }
 
 /// The envelope says what the file says.
