@@ -7,8 +7,9 @@ use prost::Message;
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script its folder this way")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = ["exchange", "directory", "evidence", "errors", "document", "dossier"]
-        .map(|name| format!("proto/truc/v1/{name}.proto"));
+    let files =
+        ["exchange", "directory", "operations", "evidence", "errors", "document", "inbox", "link", "dossier"]
+            .map(|name| format!("proto/truc/v1/{name}.proto"));
     let descriptors = protox::compile(files, ["proto"])?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("truc.v1.bin"), descriptors.encode_to_vec())?;

@@ -14,7 +14,7 @@ pub mod topology;
 
 pub use connector::ConnectError;
 pub use link::{Link, Lost, State};
-pub use names::Names;
+pub use names::{MailboxQueue, Names};
 pub use options::{Endpoint, Options, OptionsError, TlsFiles};
 pub use publisher::{Outgoing, Publisher, Settled, Settling};
 pub use subscription::Subscription;

@@ -7,11 +7,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::Status;
 
+use crate::allowances::Rate;
 use crate::delivery::Dispatch;
 use crate::directory::{Ambiguity, Directory, Versions, vietnam_day};
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::proto::convert;
+use crate::push::Targets;
 use crate::submission::Desk;
 
 mod caller;
@@ -19,9 +21,13 @@ mod collect;
 mod cursor;
 mod directory;
 mod dossiers;
+mod duty;
 mod exchange;
 mod follow;
 mod history;
+mod links;
+mod operations;
+mod recall;
 mod receipts;
 mod server;
 mod status;
@@ -45,6 +51,8 @@ pub struct Api {
     pub versions: Arc<Versions>,
     /// What the handlers are limited to.
     pub limits: Limits,
+    /// Which addresses endpoints may have.
+    pub targets: Arc<Targets>,
     /// Open streams per organ.
     pub streams: Arc<Streams>,
     /// Tasks that outlive their call by a little: they end before the ledger is closed.
@@ -64,6 +72,10 @@ pub struct Limits {
     pub collect_window_bytes: u64,
     /// Streams an organ may have open.
     pub streams_per_organ_max: usize,
+    /// Open deliveries of one mailbox.
+    pub mailbox_deliveries_max: u64,
+    /// How fast an organ may submit.
+    pub rate: Rate,
     /// Where documents go that several organs could get.
     pub ambiguity: Ambiguity,
 }
@@ -75,6 +87,7 @@ impl Api {
         dispatch: Arc<Dispatch>,
         (directory, versions): (Arc<ArcSwap<Directory>>, Arc<Versions>),
         limits: Limits,
+        targets: Arc<Targets>,
         tasks: TaskTracker,
         stop: CancellationToken,
     ) -> Self {
@@ -84,6 +97,7 @@ impl Api {
             directory,
             versions,
             limits,
+            targets,
             streams: Arc::new(Streams::new(limits.streams_per_organ_max)),
             tasks,
             stop,

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::allowances;
 use crate::amqp::OptionsError;
 use crate::api::{self, ServeError};
 use crate::bridge::Bridge;
@@ -21,6 +22,7 @@ use crate::delivery::{Dispatch, Stalls, Timers};
 use crate::directory::{self, Directory, Versions};
 use crate::domain::time::Clock;
 use crate::dossiers::Tail;
+use crate::duty::{Duties, HolidaysError};
 use crate::identity;
 use crate::identity::accept::Acceptor;
 use crate::identity::tls::ServerTls;
@@ -30,6 +32,7 @@ use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
 use crate::ops::control::{Control, Draining};
+use crate::push::Pushes;
 use crate::redirect::Redirects;
 use crate::submission::Desk;
 
@@ -51,9 +54,15 @@ const HOUSEKEEPING_INTERVAL: Duration = Duration::from_secs(60);
 /// Why a gateway did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// The limits of single organs cannot be read.
+    #[error(transparent)]
+    Allowances(#[from] allowances::Error),
     /// The directory cannot be read.
     #[error(transparent)]
     Directory(#[from] directory::Error),
+    /// The holidays cannot be read.
+    #[error("duty.holidays: {0}")]
+    Holidays(#[from] HolidaysError),
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
@@ -117,10 +126,14 @@ struct Parts {
     directory: Arc<ArcSwap<Directory>>,
     versions: Arc<Versions>,
     directory_config: config::directory::Directory,
+    allowance_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
     dossiers: Arc<Tail>,
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
+    pushes: Arc<Pushes>,
+    duties: Arc<Duties>,
+    duty_config: config::duty::Duty,
     bridge: Option<Bridge>,
 }
 
@@ -137,20 +150,25 @@ impl Gateway {
         let (dispatch, rabbit) = assemble::dispatch(config, ledger, &directory, clock, metrics)?;
         let dispatch = Arc::new(dispatch);
         let redirects = Redirects::new(Arc::clone(&dispatch), Arc::clone(&directory), ambiguity(config));
+        let tasks = TaskTracker::new();
+        let pushes = assemble::pushes(config, &dispatch, &directory, &tls, &tasks);
         let mut parts = Parts {
             tls,
             versions: Arc::new(Versions::new(directory.load_full())),
             directory,
             directory_config: config.directory.clone(),
+            allowance_files: config.limits.organs.clone(),
             dispatch: Arc::clone(&dispatch),
             dossiers: Arc::clone(&dossiers.tail),
             rabbit,
             redirects: Arc::new(redirects),
+            pushes: Arc::new(pushes),
+            duties: Arc::new(Duties::new(Arc::clone(&dispatch), config.duty.grace)),
+            duty_config: config.duty.clone(),
             bridge: None,
         };
         let stop = CancellationToken::new();
         let drain = stop.child_token();
-        let tasks = TaskTracker::new();
         let timers = Timers::new(Arc::clone(&dispatch));
         let mut background = vec![assemble::route(&dispatch, commits, &timers)];
         let recovered = timers.recover().await?;
@@ -179,6 +197,11 @@ impl Gateway {
         background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
         background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
+        if let Some(retention) = assemble::retention(config, &parts) {
+            background.push(tokio::spawn(retention.run(stop.child_token())));
+        }
+        background.push(tokio::spawn(Arc::clone(&parts.pushes).run(drain.child_token())));
+        background.push(tokio::spawn(Arc::clone(&parts.duties).run(stop.child_token())));
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;

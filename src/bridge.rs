@@ -96,11 +96,11 @@ impl Bridge {
         let subscribe =
             |queue| Subscription::start(&incoming, queue, options.prefetch, Arc::clone(&metrics), &tasks);
         let topology = &options.topology;
-        let submissions = Submissions { office: Arc::clone(&office), desk };
+        let submissions = Submissions { office: Arc::clone(&office), desk: Arc::clone(&desk) };
         tasks.spawn(submissions.run(subscribe(topology.submissions())));
-        let outcomes = Said::<Outcomes>::new(&office, &dispatch);
+        let outcomes = Said::<Outcomes>::new(&office, &desk);
         tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
-        let reports = Said::<Reports>::new(&office, &dispatch);
+        let reports = Said::<Reports>::new(&office, &desk);
         tasks.spawn(reports.run(subscribe(topology.reports())));
         let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
         tasks.spawn(attached.run());

@@ -6,8 +6,9 @@
 //!
 //! 1. *What is published is handed over* to some consumer of its organ, as long as there is one: none is forgotten while it
 //!    is ready in the ledger, also when it was published before the consumer came, or before the gateway started.
-//! 2. *The urgent lane first*; within a lane in the order of the delivery ids among what has arrived at the node. What is ready
-//!    again may come after what was accepted later.
+//! 2. *The most urgent lane first*, of what has arrived at the node; within a lane in the order of the delivery ids. What is ready
+//!    again may come after what was accepted later. *No lane waits for ever:* one in which something waits gives a delivery after at
+//!    most `delivery.urgent_run_max` and three more of more urgent ones, on each node, also where nobody stays longer than for one take.
 //! 3. *To one consumer at a time.* A delivery taken is not handed to another until it is published again, or
 //!    its consumer is dropped without having said [`Consumer::decided`] of it.
 //! 4. *Repeats are allowed.* The same delivery may come twice, or when it is no longer ready; the ledger, asked to offer it, says no.
@@ -25,6 +26,7 @@ use crate::ledger::{self, Ready};
 
 pub mod embedded;
 pub mod rabbit;
+mod resting;
 
 /// Brings ready deliveries to those who serve mailboxes.
 pub trait Broker: Send + Sync + 'static {

@@ -12,16 +12,21 @@ mod check_config;
 mod collect;
 mod connection;
 mod control;
+mod dead;
 mod directory;
 mod dossier;
 mod drain;
 mod exit;
 mod files;
+mod hold;
 mod json;
+mod link;
 mod organs;
 mod out;
+mod overdue;
 mod pki;
 mod progress;
+mod recall;
 mod receipts;
 mod sandbox;
 mod send;
@@ -55,12 +60,22 @@ enum Command {
     CheckConfig(check_config::CheckConfig),
     Pki(pki::Pki),
     Send(Box<send::Send>),
+    /// Send a document in the place of others / Gửi văn bản thay thế
+    ///
+    /// The same as `truc send` with --replaces: what was never offered of the old documents ends at once, and
+    /// those who have one are asked to take the new one in its place.
+    Replace(Box<send::Send>),
+    Recall(recall::Recall),
     Collect(collect::Collect),
     Status(status::Status),
     Track(track::Track),
     Receipts(receipts::Receipts),
+    Link(link::Link),
+    Overdue(overdue::Overdue),
     Directory(directory::Directory),
     Dossier(Box<dossier::Dossier>),
+    Dead(dead::Dead),
+    Hold(hold::Hold),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
     Amqp(amqp::Amqp),
@@ -83,12 +98,18 @@ pub fn run() -> ExitCode {
         Command::CheckConfig(check) => check.run(lang),
         Command::Pki(pki) => pki.run(lang),
         Command::Send(send) => send.run(lang),
+        Command::Replace(send) => send.replace(lang),
+        Command::Recall(recall) => recall.run(lang),
         Command::Collect(collect) => collect.run(lang),
         Command::Status(status) => status.run(lang),
         Command::Track(track) => track.run(lang),
         Command::Receipts(receipts) => receipts.run(lang),
+        Command::Link(link) => link.run(lang),
+        Command::Overdue(overdue) => overdue.run(lang),
         Command::Directory(directory) => directory.run(lang),
         Command::Dossier(dossier) => dossier.run(lang),
+        Command::Dead(dead) => dead.run(lang),
+        Command::Hold(hold) => hold.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),

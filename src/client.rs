@@ -12,12 +12,15 @@ use crate::identity::client::{self as channel, ClientTls};
 use crate::proto::v1::directory_service_client::DirectoryServiceClient;
 use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
 use crate::proto::v1::dossier_events_service_client::DossierEventsServiceClient;
+use crate::proto::v1::link_service_client::LinkServiceClient;
+use crate::proto::v1::operations_service_client::OperationsServiceClient;
 use crate::proto::v1::{self, collect_request};
 
 mod collector;
 mod directory;
 mod dossiers;
 mod error;
+mod operations;
 mod profile;
 mod receipts;
 mod retry;
@@ -66,6 +69,8 @@ pub struct Agency {
     exchange: DocumentExchangeServiceClient<Channel>,
     directory: DirectoryServiceClient<Channel>,
     dossiers: DossierEventsServiceClient<Channel>,
+    operations: OperationsServiceClient<Channel>,
+    links: LinkServiceClient<Channel>,
     patience: Patience,
 }
 
@@ -77,9 +82,13 @@ impl Agency {
         Ok(Self {
             exchange: DocumentExchangeServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            dossiers: DossierEventsServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
+            operations: OperationsServiceClient::new(channel.clone())
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
             directory: DirectoryServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX),
-            dossiers: DossierEventsServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            links: LinkServiceClient::new(channel),
             patience: Patience::default(),
         })
     }
@@ -135,6 +144,14 @@ impl Agency {
         Ok(self.patience.call(report).await?.results)
     }
 
+    /// Takes a document back; the answer says for whom at once, and who is asked. Tried again while the gateway cannot answer, which the
+    /// message id makes safe.
+    pub async fn recall(&self, request: v1::RecallRequest) -> Result<v1::Acceptance, CallError> {
+        let recall = async || self.exchange.clone().recall(timed(request.clone(), CALL_TIMEOUT)).await;
+        let answer = self.patience.call(recall).await?;
+        answer.acceptance.ok_or_else(|| CallError::unexpected("an answer without an acceptance"))
+    }
+
     /// A status of the log of what an organ sent, as an edXML file.
     pub async fn status_file(
         &self,
@@ -148,6 +165,25 @@ impl Agency {
     pub async fn track(&self, request: v1::TrackRequest) -> Result<v1::TrackResponse, CallError> {
         let track = async || self.exchange.clone().track(timed(request.clone(), CALL_TIMEOUT)).await;
         self.patience.call(track).await
+    }
+
+    /// A page of overdue deliveries.
+    pub async fn overdue(
+        &self,
+        request: v1::ListOverdueRequest,
+    ) -> Result<v1::ListOverdueResponse, CallError> {
+        let list = async || self.exchange.clone().list_overdue(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
+    /// A page of how organs meet the duty to acknowledge.
+    pub async fn duty_figures(
+        &self,
+        request: v1::ListDutyFiguresRequest,
+    ) -> Result<v1::ListDutyFiguresResponse, CallError> {
+        let list =
+            async || self.exchange.clone().list_duty_figures(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
     }
 
     /// Opens a collector.
@@ -183,6 +219,30 @@ impl Agency {
         Ok(DirectoryChanges(self.patience.call(watch).await?))
     }
 
+    /// Registers a push link. Tried again, which is safe.
+    pub async fn set_push_link(&self, request: v1::SetPushLinkRequest) -> Result<v1::PushLink, CallError> {
+        let set = async || self.links.clone().set_push_link(timed(request.clone(), CALL_TIMEOUT)).await;
+        let link = self.patience.call(set).await?.link;
+        link.ok_or_else(|| CallError::unexpected("an answer without a link"))
+    }
+
+    /// The push link of an organ.
+    pub async fn push_link(&self, organ: &str) -> Result<v1::PushLink, CallError> {
+        let get = async || {
+            let request = v1::GetPushLinkRequest { organ: organ.to_owned() };
+            self.links.clone().get_push_link(timed(request, CALL_TIMEOUT)).await
+        };
+        let link = self.patience.call(get).await?.link;
+        link.ok_or_else(|| CallError::unexpected("an answer without a link"))
+    }
+
+    /// Deletes a push link. Not tried again: of an answer that was lost the next one would say that there is none.
+    pub async fn delete_push_link(&self, organ: &str) -> Result<(), CallError> {
+        let request = v1::DeletePushLinkRequest { organ: organ.to_owned() };
+        let deleted = self.links.clone().delete_push_link(timed(request, CALL_TIMEOUT)).await;
+        deleted.map(drop).map_err(CallError::from)
+    }
+
     /// How calls that may be repeated are repeated.
     pub fn patience(&self) -> Patience {
         self.patience
@@ -193,6 +253,7 @@ fn payload_bytes(submission: &v1::Submission) -> u64 {
     let bytes = match &submission.content {
         Some(v1::submission::Content::Edxml(edxml)) => edxml.file.len(),
         Some(v1::submission::Content::Document(document)) => document.payload.len(),
+        Some(v1::submission::Content::Recall(recall)) => recall.reason.len(),
         None => 0,
     };
     bytes as u64

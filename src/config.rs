@@ -8,6 +8,7 @@ pub mod delivery;
 pub mod directory;
 pub mod dossiers;
 mod duration;
+pub mod duty;
 pub mod error;
 pub mod gateway;
 mod layer;
@@ -16,7 +17,9 @@ pub mod limits;
 pub mod log;
 pub mod ops;
 pub mod postgres;
+pub mod push;
 pub mod rabbitmq;
+pub mod retention;
 pub mod tls;
 
 use std::fmt;
@@ -55,10 +58,16 @@ pub struct Config {
     pub rabbitmq: rabbitmq::RabbitMq,
     /// Retries and expiry.
     pub delivery: delivery::Delivery,
+    /// How long what was exchanged is kept.
+    pub retention: retention::Retention,
+    /// The duty to acknowledge.
+    pub duty: duty::Duty,
     /// What one organ or one request may take up.
     pub limits: limits::Limits,
     /// Agencies attached by AMQP.
     pub bridge: bridge::Bridge,
+    /// Endpoints of agencies that are brought their mail.
+    pub push: push::Push,
     /// Where the organs are read from.
     pub directory: directory::Directory,
     /// The log of dossiers.
@@ -107,8 +116,11 @@ impl Config {
         self.postgres.check(self.ledger.store)?;
         self.rabbitmq.check(&self.broker, &self.limits)?;
         self.delivery.check()?;
+        self.retention.check()?;
+        self.duty.check()?;
         self.limits.check()?;
         self.bridge.check(&self.limits)?;
+        self.push.check()?;
         self.directory.check()?;
         self.dossiers.check()?;
         self.ops.check(self.gateway.listen)?;

@@ -4,7 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use crate::allowances::Allowances;
 use crate::broker::Broker;
+use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
@@ -14,9 +18,12 @@ use crate::ledger::{self, Ledger, Message, StepError, StepRequest, Stepped};
 use crate::metrics::{Metrics, SettlementOutcome};
 
 mod collector;
+mod dead;
 mod fetch;
 mod heads;
 mod hot;
+mod links;
+mod notices;
 mod reports;
 mod router;
 mod served;
@@ -25,8 +32,11 @@ mod strays;
 mod timers;
 
 pub use collector::{CollectorOptions, Handed};
+pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
+pub use links::Links;
+pub use notices::Notices;
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};
@@ -51,6 +61,14 @@ pub struct Dispatch {
     pub heads: Heads,
     /// Closed organs, and the mail that was seen for them.
     pub strays: Strays,
+    /// Push links.
+    pub links: Links,
+    /// What single organs may do and may be sent.
+    pub allowances: Arc<ArcSwap<Allowances>>,
+    /// The working days.
+    pub calendar: Arc<ArcSwap<Calendar>>,
+    /// Organs that have overdue deliveries.
+    pub notices: Notices,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -189,10 +207,16 @@ fn settle_refused(error: StepError) -> Refusal {
                 .fact("state", state.as_str())
                 .hint("Track tells what was recorded")
         }
-        StepError::Refused(StepRefused::LeaseLost | StepRefused::NotReady | StepRefused::NotDue) => {
-            Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
-                .field("lease")
-                .hint("drop this copy, or keep the delivery_id to recognise the next one; settle within the lease")
-        }
+        StepError::Refused(
+            StepRefused::LeaseLost
+            | StepRefused::NotReady
+            | StepRefused::NotDue
+            | StepRefused::Offered
+            | StepRefused::NotDead(_),
+        ) => Refusal::new(Reason::LeaseLost, "the lease ended and the delivery went on without it")
+            .field("lease")
+            .hint(
+                "drop this copy, or keep the delivery_id to recognise the next one; settle within the lease",
+            ),
     }
 }

@@ -23,7 +23,7 @@ use time::Date;
 
 pub use self::error::{Error, Why};
 pub use self::forecast::{Forecast, Mail};
-pub use self::organ::{Binding, Link, Organ, Rename, vietnam_day};
+pub use self::organ::{Binding, Link, Organ, Rename, vietnam_day, vietnam_time};
 pub use self::resolve::{Ambiguity, Resolution};
 pub use self::versions::{Changes, Versions};
 use crate::domain::organ_id::OrganId;

@@ -8,6 +8,7 @@
 pub mod accept;
 pub mod certificate;
 pub mod client;
+pub mod endpoint;
 mod error;
 mod files;
 mod live;

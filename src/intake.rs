@@ -1,35 +1,42 @@
 //! Intake: from what a sender hands over to what the ledger accepts, or a typed no. Nothing is stored here, and
 //! nothing that is refused here leaves a trace but a count.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use governor::clock::{Clock as _, MonotonicClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prost::Message as _;
 use time::Date;
 
+use crate::allowances::{Allowances, Rate};
 use crate::delivery::LEDGER_RETRY_DELAY;
 use crate::directory::{Ambiguity, Directory, vietnam_day};
+use crate::domain::calendar::Calendar;
+use crate::domain::change::NotPlanned;
 use crate::domain::message::{Hash, MessageId, ParseMessageIdError};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
+use crate::domain::status::StatusCode;
 use crate::domain::time::{Clock, Timestamp};
 use crate::ledger::{self, AcceptRefused, Acceptance, Addressee, Message};
 use crate::proto::{convert, v1};
 
+mod changes;
 pub mod codes;
 mod content;
 pub mod fields;
+mod rates;
+mod recalls;
 mod recipients;
 pub mod reports;
 pub mod settlements;
 pub mod status_file;
 pub mod steps;
 
+use changes::Written;
 use content::{Content, Found};
+use rates::Rates;
+pub use recalls::RecallReport;
 pub use status_file::StatusFile;
 
 /// How intake judges.
@@ -39,10 +46,8 @@ pub struct Rules {
     pub payload_bytes_max: usize,
     /// How long a message is tried when its sender names no time, and the longest it can name.
     pub ttl: Duration,
-    /// Submissions an organ may make per second in the long run.
-    pub rate_per_s: NonZeroU32,
-    /// Submissions an organ may make at once.
-    pub rate_burst: NonZeroU32,
+    /// How fast an organ may submit, where nothing else is said of it.
+    pub rate: Rate,
     /// Where documents go that several organs could get.
     pub ambiguity: Ambiguity,
 }
@@ -89,20 +94,27 @@ const MAILBOX_RETRY_DELAY: Duration = Duration::from_secs(300);
 pub struct Intake {
     rules: Rules,
     directory: Arc<ArcSwap<Directory>>,
+    calendar: Arc<ArcSwap<Calendar>>,
     clock: Arc<dyn Clock>,
-    rates: DefaultKeyedRateLimiter<OrganId>,
+    allowances: Arc<ArcSwap<Allowances>>,
+    rates: Rates,
 }
 
 impl Intake {
     /// A door with these rules.
-    pub fn new(rules: Rules, directory: Arc<ArcSwap<Directory>>, clock: Arc<dyn Clock>) -> Self {
-        let quota = Quota::per_second(rules.rate_per_s).allow_burst(rules.rate_burst);
-        Self { rules, directory, clock, rates: RateLimiter::keyed(quota) }
+    pub fn new(
+        rules: Rules,
+        directory: Arc<ArcSwap<Directory>>,
+        allowances: Arc<ArcSwap<Allowances>>,
+        calendar: Arc<ArcSwap<Calendar>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { rules, directory, calendar, clock, allowances, rates: Rates::default() }
     }
 
-    /// Judges a submission of the organ a certificate names; gives what the ledger is to accept.
+    /// Judges a submission of the organ a certificate names; gives what the ledger is to accept. Whether it comes too soon is
+    /// another matter: [`Intake::check_rate`], before anything else is done about it.
     pub fn judge(&self, caller: &OrganId, submission: v1::Submission) -> Result<Judged, Refused> {
-        self.check_rate(caller)?;
         let directory = self.directory.load();
         let at = self.clock.now();
         let content = match Content::read(&submission, self.rules.payload_bytes_max)? {
@@ -111,6 +123,12 @@ impl Intake {
                 let named = (submission.sender.as_str(), Some(&status.from.organ));
                 let from = sender(&directory, caller, named, vietnam_day(at))?;
                 check_hash(&submission, || Hash::of(&file))?;
+                if status.report().status.code == StatusCode::RecallAsked {
+                    let document_id = status.response_for.document_id.clone().unwrap_or_default();
+                    let asked = (document_id, status.recipient().clone(), status.report().reason);
+                    let recall = self.recall_by_file((from, caller), &submission, asked, file, at)?;
+                    return Ok(Judged::Document(recall));
+                }
                 return Ok(Judged::Status(Box::new(StatusFile::of(&status, from, caller.clone(), file))));
             }
         };
@@ -128,20 +146,24 @@ impl Intake {
                 return Err(Refused { refusal, claim: Some(claim) });
             }
         };
-        let document_id = Some(content.header.document_id.clone()).filter(|id| !id.is_empty());
-        let Content { header, format, media_type, payload, payload_hash, urgency, .. } = *content;
+        let document_id = content.header.as_ref().map(|header| header.document_id.clone());
+        let document_id = document_id.filter(|id| !id.is_empty());
+        let Content { header, change, format, media_type, payload, payload_hash, urgency, .. } = *content;
+        let kept = change.as_ref().map(Written::kept);
         let message = Message {
             sender,
             message_id,
             content_hash,
             payload_hash,
-            header: convert::kept_header(header, format, media_type),
+            header: convert::kept_header(header, format, media_type, kept),
             payload,
             accepted_at: at,
             expires_at,
         };
         let message = Arc::new(message);
-        Ok(Judged::Document(Acceptance { message, lane: urgency.lane(), addressees, document_id }))
+        let change = change.map(|written| Box::new(written.by(caller)));
+        let (lane, acknowledge_by) = (urgency.lane(), self.calendar.load().acknowledge_by(at));
+        Ok(Judged::Document(Acceptance { message, lane, addressees, acknowledge_by, document_id, change }))
     }
 
     /// What depends on the day: whether the sender is open, until when it is tried, who receives it.
@@ -160,26 +182,34 @@ impl Intake {
                 .hint("send as the organ that took over; Resolve names it"));
         }
         let expires_at = self.expiry(expire_time, at)?;
-        let recipients = {
+        let recipients = if content.header.is_none() {
+            // Who gets a recall follows from what it takes back.
+            Vec::new()
+        } else {
             let (named, path) = (&content.recipients, content.recipients_path);
-            recipients::resolve(directory, named, path, today, self.rules.ambiguity)?
+            let kept = recipients::resolve(directory, named, path, today, self.rules.ambiguity)?;
+            let mut kept = recipients::allowed(&self.allowances.load(), kept, sender, content)?;
+            // Those from whom it is taken away need not take it.
+            recipients::add(&mut kept, directory, &content.removed, today, self.rules.ambiguity);
+            kept
         };
         Ok((expires_at, recipients))
     }
 
-    fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {
-        self.rates.check_key(caller).map_err(|until| {
-            let wait = until.wait_time_from(MonotonicClock.now());
+    /// Whether the organ a certificate names may submit now. Cheap, so that whoever submits too much takes nothing from others.
+    pub fn check_rate(&self, caller: &OrganId) -> Result<(), Refusal> {
+        let rate = self.allowances.load().of(caller).rate.unwrap_or(self.rules.rate);
+        self.rates.check(rate, caller).map_err(|wait| {
             Refusal::new(Reason::RateLimited, "more submissions a second than this organ may make")
                 .hint("slow down; the retry delay says when the next one is welcome")
-                .fact("rate_per_s", self.rules.rate_per_s)
+                .fact("rate_per_s", rate.per_s)
                 .retry_after(wait.max(Duration::from_millis(1)))
         })
     }
 
     /// Forgets the rates of organs that have long been silent, so that their number stays bounded.
     pub fn forget_silent(&self) {
-        self.rates.retain_recent();
+        self.rates.forget_silent();
     }
 
     fn expiry(&self, asked: Option<&prost_types::Timestamp>, at: Timestamp) -> Result<Timestamp, Refusal> {
@@ -302,6 +332,13 @@ fn check_hash(submission: &v1::Submission, arrived: impl FnOnce() -> Hash) -> Re
 }
 
 fn message_id(submission: &v1::Submission, content: &Content) -> Result<MessageId, Refusal> {
+    match (submission.message_id.as_str(), content.format) {
+        ("", v1::PayloadFormat::Edxml) => Ok(MessageId::of_edxml(&content.payload_hash)),
+        _ => named_id(submission),
+    }
+}
+
+fn named_id(submission: &v1::Submission) -> Result<MessageId, Refusal> {
     let refused = |why: ParseMessageIdError| {
         let reason = match why {
             ParseMessageIdError::Missing => Reason::MissingField,
@@ -312,23 +349,24 @@ fn message_id(submission: &v1::Submission, content: &Content) -> Result<MessageI
             .field("submission.message_id")
             .hint("an id of your own that stays the same when you submit again, for example a UUID")
     };
-    match (submission.message_id.as_str(), content.format) {
-        ("", v1::PayloadFormat::Edxml) => Ok(MessageId::of_edxml(&content.payload_hash)),
-        (text, _) => MessageId::parse(text).map_err(refused),
-    }
+    MessageId::parse(&submission.message_id).map_err(refused)
 }
 
 /// By which a repeated submission is known: who sends what, with which header.
 fn content_hash(sender: &OrganId, content: &Content) -> Hash {
-    let header = content.header.encode_to_vec();
-    Hash::of_parts([
+    let header = content.header.as_ref().map(v1::DocumentHeader::encode_to_vec).unwrap_or_default();
+    // A file says by itself what it changes.
+    let change = content.change.as_ref().filter(|_| content.format != v1::PayloadFormat::Edxml);
+    let change = change.map(|change| change.kept().encode_to_vec());
+    let parts = [
         b"truc.v1 document".as_slice(),
         sender.as_str().as_bytes(),
         content.format.as_str_name().as_bytes(),
         content.media_type.as_bytes(),
         &header,
         content.payload_hash.as_bytes(),
-    ])
+    ];
+    Hash::of_parts(parts.into_iter().chain(change.as_deref()))
 }
 
 /// What a sender is told when the ledger refuses.
@@ -341,6 +379,7 @@ pub fn accept_refused(refused: &AcceptRefused) -> Refusal {
         .field("submission.message_id")
         .fact("accepted_content_sha256", accepted)
         .hint("give new content a new message id; to repeat a submission, send exactly what was sent"),
+        AcceptRefused::TargetUnknown(_) | AcceptRefused::NotPossible(_) => not_changed(refused),
         AcceptRefused::MailboxFull { organ, open } => {
             Refusal::new(Reason::MailboxFull, format!("the mailbox of {organ} is full"))
                 .fact("organ", organ)
@@ -350,6 +389,39 @@ pub fn accept_refused(refused: &AcceptRefused) -> Refusal {
         }
     }
 }
+
+/// What a sender is told of a change that cannot be. The field is told from where the change stands on.
+fn not_changed(refused: &AcceptRefused) -> Refusal {
+    let words = refused.to_string();
+    let refusal = match refused {
+        AcceptRefused::NotPossible(NotPlanned::Asked(open)) => Refusal::new(Reason::RequestOpen, words)
+            .fact("delivery_id", open.delivery)
+            .fact("recipient", &open.recipient)
+            .fact("by", &open.by)
+            .hint("wait for its answer, 15 or 16, or recall the message that asks; nothing was stored"),
+        AcceptRefused::NotPossible(NotPlanned::Superseded { delivery, recipient, by }) => {
+            Refusal::new(Reason::AlreadyChanged, words)
+                .fact("delivery_id", delivery)
+                .fact("recipient", recipient)
+                .fact("by", by)
+                .hint("another update or replacement was first; change that one; nothing was stored")
+        }
+        AcceptRefused::NotPossible(NotPlanned::NothingLeft(states)) => {
+            let states: Vec<_> = states.iter().map(|(organ, state)| format!("{organ}={}", state.as_str())).collect();
+            Refusal::new(Reason::NothingToRecall, words)
+                .fact("states", states.join(","))
+                .hint("Track tells what became of the document; nothing was stored")
+        }
+        AcceptRefused::TargetUnknown(_) | AcceptRefused::Conflict { .. } | AcceptRefused::MailboxFull { .. } => {
+            Refusal::new(Reason::MessageNotFound, words)
+                .hint("name an earlier document by the id it was submitted with, or by its document id; ListSent gives them")
+        }
+    };
+    refusal.field(CHANGED)
+}
+
+/// The field of a change that names the earlier messages.
+pub const CHANGED: &str = "targets";
 
 /// What a caller is told when the ledger cannot do its work.
 pub fn ledger_failed(error: &ledger::Error) -> Refusal {

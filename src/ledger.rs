@@ -28,6 +28,21 @@
 //!    [`Ledger::unpublished`] from the same commit on, until [`Ledger::published`] says of that very attempt that the broker has it.
 //! 10. *Reports of business status are decided by [`crate::domain::status::decide`]* on the status the ledger holds at that moment, and
 //!     each leaves a receipt of kind status. The same report again gives the receipt of the first, whatever was reported since.
+//! 11. *Changes are decided by [`crate::domain::change::plan`]* on the deliveries the ledger holds at that moment, and done in the commit of
+//!     their message's acceptance: what was never offered ends as cancelled, about what was a request is opened, which the recipient
+//!     answers by a report. One request a delivery is open at a time; a change that would open a second is refused as a whole. A request
+//!     ends, with a receipt, when what it is about or what carries it ends without the recipient. What is asked back is redirected to
+//!     nobody: it ends as cancelled.
+//! 12. *A payload goes when it is asked to go, and its time has come*, by [`crate::domain::retention::fate`]: not while a delivery of
+//!     the message is open, and not while a hold keeps it. With it go the files reported of the message. A receipt of kind purged is
+//!     left; message, deliveries and receipts stay, so that a repeated submission is still known.
+//! 13. *Holds* are recorded with who, when and why, and stay on record when they are released. A hold of a message leaves receipts.
+//!     What a hold has kept has its time again once [`Custody::let_go`] has said so after the release.
+//! 14. *Dead letters* are the deliveries in the state dead, each with the cause and the words of the receipt that says so.
+//! 15. *Push links are kept, and their changes told* by [`Commit::links`], on every node. What is noted of a link that was registered anew
+//!     meanwhile, or deleted, is not kept.
+//! 16. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
+//!     [`crate::domain::duty::Duty`], with a receipt of kind overdue.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -36,20 +51,35 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::domain::calendar::Day;
+use crate::domain::change::{Change, DocumentRef, NotPlanned};
 use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
+use crate::domain::duty::Duty;
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Receipt};
-use crate::domain::status::StatusCode;
+use crate::domain::status::{Request, StatusCode};
 use crate::domain::time::Timestamp;
 
+mod changes;
 mod codes;
+mod custody;
+mod duties;
+mod links;
 pub mod postgres;
 mod reports;
 pub mod sqlite;
 
+pub use changes::{About, Changed, Effected, LINEAGE_MAX, Link};
+pub use custody::{
+    Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
+    PurgeRequest, Purged, ReleaseRequest,
+};
+pub use duties::{DutyBounds, DutyDay, DutyFigures, OverdueOf};
+pub use links::{LinkChange, Nodes};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
 
 /// The ledger's own number for a message. Rises in the order of acceptance.
@@ -84,10 +114,21 @@ pub struct Addressee {
     pub recipient: OrganId,
     /// The closed organ the sender wrote and the legal basis of the redirection.
     pub redirected: Option<(OrganId, String)>,
+    /// Most open deliveries of it, where that is less than for all.
+    pub mailbox_max: Option<u64>,
 }
 
 /// A message and the ledger's number for it.
 pub type KeyedMessage = (MessageKey, Arc<Message>);
+/// The file a report of business status came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatusFile {
+    /// The file.
+    Kept(Bytes),
+    /// It was removed with its message's payload.
+    Purged,
+}
+
 /// A message as it stands, and its receipts in order.
 pub type Story = (MessageRecord, Vec<Receipt>);
 
@@ -100,8 +141,12 @@ pub struct Acceptance {
     pub lane: Lane,
     /// Who it goes to.
     pub addressees: Vec<Addressee>,
+    /// Until when its recipients are to acknowledge it.
+    pub acknowledge_by: Timestamp,
     /// The id the sender's system gives the document, by which edXML refers to it.
     pub document_id: Option<String>,
+    /// What it does to earlier messages of its sender.
+    pub change: Option<Box<Change>>,
 }
 
 /// A message that was accepted, now or before.
@@ -109,8 +154,10 @@ pub struct Acceptance {
 pub struct Accepted {
     /// The receipt of its acceptance.
     pub receipt: Receipt,
-    /// Its deliveries, in the order of the addressees.
+    /// Its deliveries, in the order of the addressees; for a change without those who need not be told, and with those who are asked beside.
     pub deliveries: Vec<AcceptedDelivery>,
+    /// What it did to earlier messages, where it is a change.
+    pub changed: Option<Box<Changed>>,
     /// True when it had been accepted before.
     pub repeated: bool,
 }
@@ -147,6 +194,12 @@ pub enum AcceptRefused {
         /// How many it has.
         open: u64,
     },
+    /// The sender has sent no such message, and the change is of none that is not known.
+    #[error("no message {:?} to change", .0.as_str())]
+    TargetUnknown(DocumentRef),
+    /// What it would change cannot be changed so.
+    #[error(transparent)]
+    NotPossible(NotPlanned),
 }
 
 /// Something that happens to one delivery.
@@ -178,6 +231,12 @@ pub struct Stepped {
     pub addressed_to: Option<OrganId>,
     /// Where it stands now.
     pub progress: Progress,
+    /// What it asks its recipient about, where its message is a change.
+    pub about: Vec<About>,
+    /// True where it is for nothing but that: the message itself is for others.
+    pub is_notice: bool,
+    /// Until when it is to be acknowledged, and whether it was.
+    pub duty: Duty,
 }
 
 /// Why one step was not taken; nothing of it was written.
@@ -220,6 +279,9 @@ pub struct BecameReady {
 /// An open delivery that nobody holds.
 pub type Unheld = (DeliveryId, State);
 
+/// The sender of a delivery, its id for the message, and the recipient.
+pub type Between = (OrganId, MessageId, OrganId);
+
 /// What one commit changed that others wait for.
 #[derive(Debug, Default)]
 pub struct Commit {
@@ -229,6 +291,8 @@ pub struct Commit {
     pub receipt_heads: Vec<(OrganId, u64)>,
     /// The earliest due time this commit set, when there is one.
     pub due: Option<Timestamp>,
+    /// Organs whose push links have changed.
+    pub links: Vec<OrganId>,
     /// Something may have happened that no commit told of: another node is gone, or could not be heard. Whoever waits
     /// looks again.
     pub missed: bool,
@@ -252,6 +316,12 @@ pub struct DeliveryRecord {
     pub ended_at: Option<Timestamp>,
     /// Where it stands in its recipient's business; none while nothing was reported.
     pub status: Option<StatusCode>,
+    /// What its recipient is asked, and has not answered.
+    pub request: Option<Request>,
+    /// True where it is for nothing but a request about an earlier delivery: its message is for others.
+    pub is_notice: bool,
+    /// Until when it is to be acknowledged, and whether it was.
+    pub duty: Duty,
 }
 
 /// A message without its payload, and where its deliveries stand.
@@ -261,8 +331,10 @@ pub struct MessageRecord {
     pub key: MessageKey,
     /// The message; its payload is empty here.
     pub message: Message,
-    /// How long the payload is.
+    /// How long the payload is, or was.
     pub payload_bytes: u64,
+    /// When the payload was removed; none while it is kept.
+    pub purged_at: Option<Timestamp>,
     /// Its deliveries, in the order of the addressees. In a list of what an organ received: that organ's only.
     pub deliveries: Vec<DeliveryRecord>,
 }
@@ -276,6 +348,8 @@ pub struct Tally {
     pub oldest_open: Option<Timestamp>,
     /// When the newest message was accepted.
     pub newest: Option<Timestamp>,
+    /// Open deliveries that were noted as overdue and are still not acknowledged.
+    pub overdue: u64,
 }
 
 /// How much of one mailbox is open.
@@ -291,6 +365,8 @@ pub struct MailboxTally {
     pub waiting: u64,
     /// Those that cannot go on by themselves.
     pub dead: u64,
+    /// Those that were noted as overdue and are still not acknowledged.
+    pub overdue: u64,
     /// When the message of the oldest open delivery was accepted.
     pub oldest: Option<Timestamp>,
 }
@@ -332,7 +408,7 @@ pub type AcceptAnswers = Vec<Result<Accepted, AcceptRefused>>;
 pub type StepAnswers = Vec<Result<Stepped, StepError>>;
 
 /// The ledger. See the module's documentation for the contract.
-pub trait Ledger: Send + Sync + 'static {
+pub trait Ledger: Custody + 'static {
     /// Hands over acceptances. Waits while the ledger's queue is full; once this returns, their place in the order is
     /// theirs, whether the [`Pending`] is awaited or dropped.
     fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>>;
@@ -352,7 +428,14 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>>;
 
-    /// Messages with their payloads. A key that is not there is left out.
+    /// Ready deliveries of a whole mailbox: lane after lane as they are served, in each in order, at most `limit`.
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>>;
+
+    /// Messages with their payloads. A key that is not there is left out, and one whose payload was purged.
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>>;
 
     /// Deliveries due at `now`, the longest due first, at most `limit`.
@@ -379,20 +462,30 @@ pub trait Ledger: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>>;
 
-    /// The delivery to this recipient of the document the sender knows by this id: of several, the last that was handed over.
+    /// Between whom a delivery is: the sender, its id for the message, the recipient.
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>>;
+
+    /// The messages a message is bound to by changes, directly and through others, itself among them, in the order of their acceptance, at
+    /// most [`LINEAGE_MAX`], the nearest first found. None for one that is not bound to any.
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>>;
+
+    /// The delivery to this recipient of the document the sender knows by this id: of several, one about which something is asked, where
+    /// an answer is looked for, else the last that was handed over.
     fn delivery_of<'a>(
         &'a self,
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>>;
 
-    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise.
+    /// The file a report came in, by its receipt's number in the sender's log; none where it came otherwise. Gone with its message's
+    /// payload: [`StatusFile::Purged`].
     fn status_file<'a>(
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>>;
 
     /// What an organ sent, the newest first, with keys below `before`.
     fn sent<'a>(
@@ -410,6 +503,57 @@ pub trait Ledger: Send + Sync + 'static {
         open_only: bool,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// Notes that deliveries were not acknowledged in time; gives of each whether that was noted now, as is right.
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>>;
+
+    /// Deliveries with ids above `after` that were to be acknowledged by `by`, were not, and are not noted yet, in order, at
+    /// most `limit`.
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>>;
+
+    /// Of the deliveries with ids above `after`: the first that is to be acknowledged later than `by`, and the last of all.
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>>;
+
+    /// Counts for each recipient and day how the duty was met, of deliveries with ids above `after` that were to be acknowledged later than
+    /// `from` and by `by`. Counting the same again changes nothing.
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>>;
+
+    /// Deliveries that were noted as overdue, the newest first, with ids below `before`; each with its message and nothing of the
+    /// others.
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>>;
+
+    /// Recipients of overdue deliveries that are open and still not acknowledged.
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>>;
+
+    /// How organs meet their duty, in an order of the ledger's own that does not change, from the one after `after` on: all that ever had
+    /// one, or one of them. With the days from the first to the last.
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>>;
 
     /// Deliveries in their recipient's own queue whose lease ends before `before`, with their attempts.
     fn held_in_queue<'a>(
@@ -447,6 +591,15 @@ pub trait Ledger: Send + Sync + 'static {
         from: u64,
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>>;
+
+    /// Push links of these organs, or all, by organ.
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>>;
+
+    /// Changes a push link; gives whether there was one to change.
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>>;
+
+    /// Who works on the ledger, this node among them, as it changes.
+    fn nodes(&self) -> watch::Receiver<Nodes>;
 
     /// How much of each mailbox is open; those of which nothing is are left out.
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>>;

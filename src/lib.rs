@@ -1,5 +1,6 @@
 //! Trục: an interoperability message gateway. `docs/ARCHITECTURE.md` is the map.
 
+pub mod allowances;
 pub mod amqp;
 pub mod api;
 pub mod app;
@@ -13,6 +14,7 @@ pub mod delivery;
 pub mod directory;
 pub mod domain;
 pub mod dossiers;
+pub mod duty;
 pub mod edxml;
 pub mod identity;
 pub mod intake;
@@ -21,5 +23,7 @@ pub mod metrics;
 pub mod ops;
 pub mod portal;
 pub mod proto;
+pub mod push;
 pub mod redirect;
+pub mod retention;
 pub mod submission;

@@ -9,8 +9,8 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use self::handles::Handle;
 pub use self::handles::{Family, Kind, Label};
 pub use self::labels::{
-    HandshakeResult, OpenState, ParkCause, SettlementOutcome, StallReason, StepPeculiarity, StepResult,
-    SubmitResult, Version,
+    HandshakeResult, LinkState, OpenState, ParkCause, PushOutcome, SettlementOutcome, StallReason,
+    StepPeculiarity, StepResult, SubmitResult, Version,
 };
 use crate::domain::receipt::ReceiptKind;
 use crate::domain::refusal::Reason;
@@ -85,6 +85,8 @@ table! {
     deliveries_open: Family<Gauge, OpenState> = "truc_deliveries_open", "count", NONE;
     /// Age of the oldest delivery that has not ended; 0 when all have.
     deliveries_oldest_open: Gauge = "truc_deliveries_oldest_open_seconds", "seconds", NONE;
+    /// Open deliveries that were not acknowledged on the working day they were to be, and still are not.
+    deliveries_overdue: Gauge = "truc_deliveries_overdue", "count", NONE;
     /// Deliveries handed to a collector's connection, each attempt counted.
     offers: Counter = "truc_offers_total", "count", NONE;
     /// Settlements taken, by their outcome.
@@ -111,6 +113,14 @@ table! {
     ledger_reconnects: Counter = "truc_ledger_reconnects_total", "count", NONE;
     /// Gateway nodes at work on the ledger; 0 where there can be but one.
     ledger_nodes: Gauge = "truc_ledger_nodes", "count", NONE;
+    /// Bytes the ledger takes on its disk: with SQLite its file and log, with PostgreSQL the database.
+    ledger_bytes: Gauge = "truc_ledger_bytes", "bytes", NONE;
+    /// Messages whose payload was removed because its time had come.
+    purged_messages: Counter = "truc_purged_messages_total", "count", NONE;
+    /// Bytes of payloads and status files removed.
+    purged_bytes: Counter = "truc_purged_bytes_total", "count", NONE;
+    /// By how much the removal of payloads is behind; some 60 seconds are let gather on purpose.
+    retention_overdue: Gauge = "truc_retention_overdue_seconds", "seconds", NONE;
     /// Payload bytes kept in memory so that deliveries need not read them from disk.
     hot_bytes: Gauge = "truc_hot_bytes", "bytes", NONE;
     /// Time from a submission's arrival to its answer, accepted or not.
@@ -157,6 +167,14 @@ table! {
     dossier_commit_batch_size: Histogram = "truc_dossier_commit_batch_size", "count", COUNTS;
     /// Commits of the log of dossiers that failed; everybody in one was told so.
     dossier_commit_failures: Counter = "truc_dossier_commit_failures_total", "count", NONE;
+    /// Push links this node sees to, by how they do.
+    push_links: Family<Gauge, LinkState> = "truc_push_links", "count", NONE;
+    /// Deliveries brought to endpoints, each attempt counted, by what came of it.
+    pushes: Family<Counter, PushOutcome> = "truc_pushes_total", "count", NONE;
+    /// Time from the call of an endpoint with a delivery to its answer, or to when it was given up.
+    push_seconds: Histogram = "truc_push_seconds", "seconds", SECONDS;
+    /// Receipts that endpoints have taken.
+    push_receipts: Counter = "truc_push_receipts_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.

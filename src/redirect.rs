@@ -151,7 +151,11 @@ impl Redirects {
         let resolution = directory.resolve(organ, today);
         let to = resolution.destination(self.rule).map(|organ| organ.id.clone());
         let event = match &to {
-            Some(to) => Event::Redirect { to: to.clone(), legal_basis: resolution.legal_basis().to_owned() },
+            Some(to) => Event::Redirect {
+                to: to.clone(),
+                legal_basis: resolution.legal_basis().to_owned(),
+                acknowledge_by: self.dispatch.calendar.load().acknowledge_by(self.dispatch.clock.now()),
+            },
             None => Event::Strand { reason: reason(organ, &resolution) },
         };
         let (mut after, mut moved) = (DeliveryId(0), 0);

@@ -9,15 +9,18 @@ use crate::delivery::Dispatch;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
+use crate::domain::status::StatusCode;
 use crate::intake::{
-    Intake, Judged, Refused, StatusFile, accept_refused, fields, ledger_failed, status_file,
+    CHANGED, Intake, Judged, Refused, StatusFile, accept_refused, fields, ledger_failed, status_file,
 };
 use crate::ledger::{
-    self, AcceptAnswers, Accepted, AcceptedDelivery, DeliveryRecord, Pending, ReportAnswers, ReportRequest,
-    Reported,
+    self, AcceptAnswers, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Link, Pending, ReportAnswers,
+    ReportRequest, Reported,
 };
 use crate::metrics::SubmitResult;
 use crate::proto::{convert, v1};
+
+mod reports;
 
 /// Payloads above this are judged on a thread of their own, so that hashing and reading them holds up nobody.
 const JUDGE_ASIDE_BYTES: usize = 128 * 1_024;
@@ -65,8 +68,8 @@ pub type Answer = (String, Result<Taken, Refusal>);
 /// What is known of one submission of a batch.
 enum Slot {
     Answered(Box<Result<Taken, Refusal>>),
-    /// The ledger is asked to accept it.
-    Accepting,
+    /// The ledger is asked to accept it; where what it changes stands in the submission.
+    Accepting(&'static str),
     /// The ledger is asked to record it.
     Reporting,
 }
@@ -89,6 +92,11 @@ impl Desk {
         Self { intake, dispatch, in_flight_kib: Arc::new(Semaphore::new(kib)) }
     }
 
+    /// Delivery and the ledger.
+    pub fn dispatch(&self) -> &Arc<Dispatch> {
+        &self.dispatch
+    }
+
     /// Judges submissions, each of the organ that makes it, and hands those that are good to the ledger, in order.
     pub async fn hand_over(
         &self,
@@ -101,7 +109,9 @@ impl Desk {
         let mut reports = Vec::new();
         for (caller, submission) in submissions {
             let id = submission.as_ref().map(|s| s.message_id.clone()).unwrap_or_default();
-            let judged = match self.room_for(submission.as_ref()) {
+            let changed_at = changed_at(submission.as_ref());
+            let room = self.intake.check_rate(&caller).and_then(|()| self.room_for(submission.as_ref()));
+            let judged = match room {
                 Ok(permit) => {
                     in_flight.extend(permit);
                     self.judge(&caller, submission).await
@@ -111,7 +121,7 @@ impl Desk {
             let slot = match judged {
                 Ok(Judged::Document(acceptance)) => {
                     documents.push(acceptance);
-                    Slot::Accepting
+                    Slot::Accepting(changed_at)
                 }
                 Ok(Judged::Status(file)) => match self.find(*file).await {
                     Ok(request) => {
@@ -141,7 +151,8 @@ impl Desk {
     /// The report a status message makes, of the delivery it is about.
     async fn find(&self, file: StatusFile) -> Result<ReportRequest, Refusal> {
         let (sender, recipient) = file.between();
-        let found = self.dispatch.ledger.delivery_of(sender, &file.document_id, recipient).await;
+        let answers = matches!(file.report.status.code, StatusCode::ChangeAgreed | StatusCode::ChangeRefused);
+        let found = self.dispatch.ledger.delivery_of(sender, &file.document_id, recipient, answers).await;
         match found.map_err(|error| ledger_failed(&error))? {
             Some(delivery) => Ok(file.request(delivery, self.dispatch.clock.now())),
             None => Err(status_file::document_unknown(&file)),
@@ -191,6 +202,11 @@ impl Desk {
         if record.message.content_hash != claim.content_hash || receipts.is_empty() {
             return Err(refusal);
         }
+        let lineage =
+            self.dispatch.ledger.lineage(record.key).await.map_err(|error| ledger_failed(&error))?;
+        let link = lineage.into_iter().find(|link| link.record.key == record.key && !link.targets.is_empty());
+        let effects = |link: Link| link.effects.into_iter().map(|(effected, _)| effected).collect();
+        let changed = link.map(|link| Box::new(Changed { effects: effects(link), unknown: Vec::new() }));
         let delivery = |record: DeliveryRecord| AcceptedDelivery {
             id: record.id,
             recipient: record.recipient,
@@ -199,6 +215,7 @@ impl Desk {
         Ok(Accepted {
             receipt: receipts.swap_remove(0),
             deliveries: record.deliveries.into_iter().map(delivery).collect(),
+            changed,
             repeated: true,
         })
     }
@@ -210,8 +227,9 @@ impl Desk {
         let results = batch.slots.into_iter().map(|(id, slot)| {
             let result = match slot {
                 Slot::Answered(result) => *result,
-                Slot::Accepting => {
-                    next(&mut accepted, |refused| accept_refused(&refused)).map(Taken::Accepted)
+                Slot::Accepting(changed_at) => {
+                    let refused = |refused| located(accept_refused(&refused), changed_at);
+                    next(&mut accepted, refused).map(Taken::Accepted)
                 }
                 Slot::Reporting => next(&mut reported, status_file::refused).map(Taken::Reported),
             };
@@ -276,7 +294,7 @@ fn log(id: &str, result: &Result<Taken, Refusal>) {
             repeated,
             "reported"
         ),
-        Ok(Taken::Accepted(Accepted { receipt, deliveries, repeated })) => tracing::debug!(
+        Ok(Taken::Accepted(Accepted { receipt, deliveries, repeated, .. })) => tracing::debug!(
             message_id = %receipt.message_id,
             sender = %receipt.sender,
             deliveries = deliveries.len(),
@@ -292,10 +310,24 @@ fn log(id: &str, result: &Result<Taken, Refusal>) {
     }
 }
 
+/// Where a submission says what it changes.
+fn changed_at(submission: Option<&v1::Submission>) -> &'static str {
+    match submission.and_then(|s| s.content.as_ref()) {
+        Some(v1::submission::Content::Recall(_)) => "submission.recall",
+        Some(v1::submission::Content::Edxml(_)) => "submission.edxml.file",
+        Some(v1::submission::Content::Document(_)) | None => "submission.change",
+    }
+}
+
+fn located(refusal: Refusal, changed_at: &str) -> Refusal {
+    if refusal.field_path() == CHANGED { refusal.under(changed_at) } else { refusal }
+}
+
 fn payload_bytes(submission: Option<&v1::Submission>) -> usize {
     match submission.and_then(|s| s.content.as_ref()) {
         Some(v1::submission::Content::Edxml(edxml)) => edxml.file.len(),
         Some(v1::submission::Content::Document(document)) => document.payload.len(),
+        Some(v1::submission::Content::Recall(recall)) => recall.reason.len(),
         None => 0,
     }
 }

@@ -3,6 +3,38 @@
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 
+/// The two queues of a mailbox. Lanes are more, and queues cost RabbitMQ much (docs/adr/0012): the urgent lanes share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MailboxQueue {
+    /// That of all urgent lanes.
+    Urgent,
+    /// That of the normal lane.
+    Normal,
+}
+
+impl MailboxQueue {
+    /// Both, the urgent one first.
+    pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
+
+    /// The lane a message of it belongs to, by the message's priority; what has none goes as the least urgent.
+    pub fn lane(self, priority: Option<u8>) -> Lane {
+        let lane = Lane::ALL.into_iter().find(|lane| Some(lane.priority()) == priority);
+        match self {
+            Self::Normal => Lane::Normal,
+            Self::Urgent => lane.filter(|lane| *lane != Lane::Normal).unwrap_or(Lane::Urgent),
+        }
+    }
+}
+
+impl From<Lane> for MailboxQueue {
+    fn from(lane: Lane) -> Self {
+        match lane {
+            Lane::TimedExpress | Lane::Express | Lane::VeryUrgent | Lane::Urgent => Self::Urgent,
+            Lane::Normal => Self::Normal,
+        }
+    }
+}
+
 /// The names. All of them begin with a prefix, so that several gateways can share a virtual host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
@@ -73,22 +105,22 @@ impl Names {
         self.name("parked")
     }
 
-    /// The queue of one lane of an organ's mailbox.
-    pub fn mailbox(&self, organ: &OrganId, lane: Lane) -> String {
-        match lane {
-            Lane::Urgent => self.name(&format!("mailbox.{organ}.urgent")),
-            Lane::Normal => self.name(&format!("mailbox.{organ}")),
+    /// One of the queues of an organ's mailbox, or the one of a lane.
+    pub fn mailbox(&self, organ: &OrganId, queue: impl Into<MailboxQueue>) -> String {
+        match queue.into() {
+            MailboxQueue::Urgent => self.name(&format!("mailbox.{organ}.urgent")),
+            MailboxQueue::Normal => self.name(&format!("mailbox.{organ}")),
         }
     }
 
-    /// Whose mailbox a queue is, and which lane of it. None for other queues.
-    pub fn mailbox_of(&self, queue: &str) -> Option<(OrganId, Lane)> {
+    /// Whose mailbox a queue belongs to, and which of its queues it is. None for other queues.
+    pub fn mailbox_of(&self, queue: &str) -> Option<(OrganId, MailboxQueue)> {
         let rest = queue.strip_prefix(&self.prefix)?.strip_prefix("mailbox.")?;
-        let (organ, lane) = match rest.strip_suffix(".urgent") {
-            Some(organ) => (organ, Lane::Urgent),
-            None => (rest, Lane::Normal),
+        let (organ, queue) = match rest.strip_suffix(".urgent") {
+            Some(organ) => (organ, MailboxQueue::Urgent),
+            None => (rest, MailboxQueue::Normal),
         };
-        Some((OrganId::parse(organ).ok()?, lane))
+        Some((OrganId::parse(organ).ok()?, queue))
     }
 }
 
@@ -101,9 +133,9 @@ mod tests {
         let names = Names::default();
         for id in ["H49", "H49.12", "000.00.12.H49"] {
             let Ok(organ) = OrganId::parse(id) else { continue };
-            for lane in Lane::ALL {
-                let queue = names.mailbox(&organ, lane);
-                assert_eq!(names.mailbox_of(&queue), Some((organ.clone(), lane)), "{queue}");
+            for one in MailboxQueue::ALL {
+                let queue = names.mailbox(&organ, one);
+                assert_eq!(names.mailbox_of(&queue), Some((organ.clone(), one)), "{queue}");
             }
         }
         let h49 = OrganId::parse("H49").unwrap();
@@ -111,5 +143,16 @@ mod tests {
         for other in ["truc.dead", "mailbox.H49", "other.mailbox.H49", "truc.mailbox.", ""] {
             assert_eq!(names.mailbox_of(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_lane_is_known_by_queue_and_priority() {
+        for lane in Lane::ALL {
+            assert_eq!(MailboxQueue::from(lane).lane(Some(lane.priority())), lane);
+        }
+        for strange in [None, Some(0), Some(5), Some(255)] {
+            assert_eq!(MailboxQueue::Urgent.lane(strange), Lane::Urgent);
+        }
+        assert_eq!(MailboxQueue::Normal.lane(Some(4)), Lane::Normal);
     }
 }

@@ -2,8 +2,7 @@
 
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::names::Names;
-use crate::domain::message::Lane;
+use super::names::{MailboxQueue, Names};
 use crate::domain::organ_id::OrganId;
 
 mod declare;
@@ -151,9 +150,9 @@ impl Topology {
         Queue { name: self.names.parked(), arguments: attic(), bindings: Vec::new() }
     }
 
-    /// One lane of an organ's mailbox.
-    pub fn mailbox(&self, organ: &OrganId, lane: Lane) -> Queue {
-        let name = self.names.mailbox(organ, lane);
+    /// One of the queues of an organ's mailbox, or the one of a lane.
+    pub fn mailbox(&self, organ: &OrganId, queue: impl Into<MailboxQueue>) -> Queue {
+        let name = self.names.mailbox(organ, queue);
         let binding = (self.names.deliveries(), name.clone());
         self.filled_by_others(name, binding)
     }

@@ -15,8 +15,8 @@ use crate::intake;
 pub enum Caller {
     /// An organ.
     Organ(OrganId),
-    /// An operator of the gateway.
-    Operator,
+    /// An operator of the gateway, by name.
+    Operator(String),
 }
 
 impl Caller {
@@ -29,7 +29,7 @@ impl Caller {
         let peer = extensions.get::<Arc<Peer>>();
         match peer.map(|peer| &peer.role) {
             Some(Role::Organ(organ)) => Ok(Self::Organ(organ.clone())),
-            Some(Role::Operator(_)) => Ok(Self::Operator),
+            Some(Role::Operator(name)) => Ok(Self::Operator(name.clone())),
             Some(Role::None) | None => {
                 let why = peer.and_then(|peer| peer.no_role.as_ref()).map(ToString::to_string);
                 Err(Refusal::new(
@@ -45,9 +45,20 @@ impl Caller {
     pub fn organ(self) -> Result<OrganId, Refusal> {
         match self {
             Self::Organ(organ) => Ok(organ),
-            Self::Operator => {
+            Self::Operator(_) => {
                 Err(Refusal::new(Reason::OperatorNotAllowed, "an operator exchanges no documents")
                     .hint("use the certificate of an organ"))
+            }
+        }
+    }
+
+    /// The operator's name, for calls that are for operators.
+    pub fn operator(self) -> Result<String, Refusal> {
+        match self {
+            Self::Operator(name) => Ok(name),
+            Self::Organ(organ) => {
+                Err(Refusal::new(Reason::OperatorsOnly, format!("{organ} is an organ, not an operator"))
+                    .hint("use a certificate with the SAN URI urn:truc:operator:NAME"))
             }
         }
     }

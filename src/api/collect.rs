@@ -135,6 +135,7 @@ impl Api {
         // Dropped when the caller hangs up: what comes after that is for others.
         let given_up = self.stop.child_token();
         let _waiting = given_up.clone().drop_guard();
+        let notified = organ.clone();
         let fetching = Arc::clone(&self.dispatch).fetch(organ, limit, bytes, lease, wait, given_up);
         // A task of its own: what has been taken is leased and loaded even when the caller goes away.
         let fetched = tokio::select! {
@@ -146,7 +147,12 @@ impl Api {
             Ok(offered) => offered.map_err(|error| ledger_failed(&error))?,
             Err(_) => return Err(Refusal::new(Reason::Internal, "a fault of the gateway")),
         };
-        Ok(v1::FetchResponse { deliveries: offered.into_iter().map(delivery).collect() })
+        // What was leased is handed out whatever becomes of the notice.
+        let overdue = self.dispatch.overdue_notice(&notified).await.unwrap_or_default();
+        Ok(v1::FetchResponse {
+            deliveries: offered.into_iter().map(delivery).collect(),
+            overdue: overdue.iter().map(convert::overdue).collect(),
+        })
     }
 
     /// Settles what was fetched.
@@ -169,7 +175,7 @@ fn violation(what: &str) -> Refusal {
         .hint("open first and once, then settle")
 }
 
-fn counted(asked: u32, default: u32, max: u32, path: &str) -> Result<usize, Refusal> {
+pub(super) fn counted(asked: u32, default: u32, max: u32, path: &str) -> Result<usize, Refusal> {
     match asked {
         0 => Ok(default as usize),
         1.. if asked <= max => Ok(asked as usize),
@@ -183,7 +189,7 @@ fn lease(asked: Option<&prost_types::Duration>, path: &str) -> Result<Duration, 
     bounded(asked, Duration::from_secs(LEASE_S_DEFAULT), LEASE_S_MIN..=LEASE_S_MAX, path)
 }
 
-fn bounded(
+pub(super) fn bounded(
     asked: Option<&prost_types::Duration>,
     default: Duration,
     seconds: std::ops::RangeInclusive<u64>,
@@ -204,11 +210,15 @@ fn response(handed: Handed) -> v1::CollectResponse {
     match handed {
         Handed::Deliveries(offered) => v1::CollectResponse {
             deliveries: offered.into_iter().map(delivery).collect(),
-            settled: Vec::new(),
+            ..Default::default()
         },
         Handed::Settled(answers) => {
-            v1::CollectResponse { deliveries: Vec::new(), settled: settlements::results(answers) }
+            v1::CollectResponse { settled: settlements::results(answers), ..Default::default() }
         }
+        Handed::Overdue(records) => v1::CollectResponse {
+            overdue: records.iter().map(convert::overdue).collect(),
+            ..Default::default()
+        },
     }
 }
 

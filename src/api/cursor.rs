@@ -17,6 +17,10 @@ pub enum Log {
     Sent,
     /// What an organ received.
     Received,
+    /// What is overdue.
+    Overdue,
+    /// How organs meet their duty.
+    Duty,
     /// The organs, page by page.
     Organs,
     /// The versions of the directory.
@@ -25,6 +29,10 @@ pub enum Log {
     Dossiers,
     /// The dossiers of an organ, page by page.
     DossierList,
+    /// Dead letters, page by page.
+    DeadLetters,
+    /// Holds, page by page.
+    Holds,
 }
 
 impl Log {
@@ -33,10 +41,14 @@ impl Log {
             Self::Receipts => 'r',
             Self::Sent => 's',
             Self::Received => 'v',
+            Self::Overdue => 'w',
+            Self::Duty => 'y',
             Self::Organs => 'o',
             Self::Directory => 'd',
             Self::Dossiers => 'e',
             Self::DossierList => 'l',
+            Self::DeadLetters => 'x',
+            Self::Holds => 'h',
         }
     }
 }

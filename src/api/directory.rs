@@ -8,10 +8,10 @@ use super::cursor::{self, Log};
 use super::follow;
 use super::history::page_size;
 use crate::directory::{Link, Organ, Resolution, Selection};
-use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX};
+use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX, WINDOW_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::fields;
+use crate::intake::{fields, ledger_failed};
 use crate::proto::convert;
 use crate::proto::v1::{self, directory_service_server::DirectoryService};
 
@@ -41,6 +41,15 @@ impl DirectoryService for Api {
         found.map(Response::new).map_err(|refusal| self.refuse(&refusal))
     }
 
+    async fn get_limits(
+        &self,
+        request: Request<v1::GetLimitsRequest>,
+    ) -> Result<Response<v1::GetLimitsResponse>, Status> {
+        let caller = Caller::of(&request).map_err(|refusal| self.refuse(&refusal))?;
+        let limits = self.organ_limits(&caller, &request.into_inner().organ_id).await;
+        limits.map(Response::new).map_err(|refusal| self.refuse(&refusal))
+    }
+
     type WatchStream = follow::Responses;
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
@@ -64,6 +73,34 @@ impl Api {
                     .hint("ListOrgans gives the organs there are"))
             }
         }
+    }
+
+    async fn organ_limits(&self, caller: &Caller, text: &str) -> Result<v1::GetLimitsResponse, Refusal> {
+        let found = self.organ(text)?.organ.unwrap_or_default();
+        let id = fields::organ(&found.organ_id, "organ_id")?;
+        let open = self.dispatch.ledger.open_deliveries(&id).await.map_err(|error| ledger_failed(&error))?;
+        let allowances = self.dispatch.allowances.load();
+        let (allowance, limits) = (allowances.of(&id), &self.limits);
+        let most = limits.mailbox_deliveries_max;
+        let mailbox_max = allowance.mailbox_deliveries_max.map_or(most, |own| own.min(most));
+        let payload_max = limits.payload_bytes_max as u64;
+        let (takes_from_caller, rate) = match caller {
+            Caller::Operator(_) => (true, None),
+            Caller::Organ(organ) => {
+                (allowance.takes_from(organ), Some(allowances.of(organ).rate.unwrap_or(limits.rate)))
+            }
+        };
+        Ok(v1::GetLimitsResponse {
+            organ_id: found.organ_id,
+            payload_bytes_max: allowance.payload_bytes_max.map_or(payload_max, |own| own.min(payload_max)),
+            document_types: allowance.document_types.iter().map(ToString::to_string).collect(),
+            takes_from_caller,
+            mailbox_room: room(open, mailbox_max).into(),
+            mailbox_deliveries_max: mailbox_max,
+            window_max: allowance.window_max.unwrap_or(WINDOW_MAX),
+            caller_rate_per_s: rate.map_or(0, |rate| rate.per_s.get()),
+            caller_rate_burst: rate.map_or(0, |rate| rate.burst.get()),
+        })
     }
 
     fn organs(&self, request: v1::ListOrgansRequest) -> Result<v1::ListOrgansResponse, Refusal> {
@@ -120,6 +157,14 @@ impl Api {
         };
         answer.resolution = resolution.into();
         Ok(answer)
+    }
+}
+
+fn room(open: u64, max: u64) -> v1::MailboxRoom {
+    match max.saturating_sub(open) {
+        0 => v1::MailboxRoom::Full,
+        free if free <= max / 10 => v1::MailboxRoom::Short,
+        _ => v1::MailboxRoom::Plenty,
     }
 }
 

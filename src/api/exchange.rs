@@ -79,6 +79,17 @@ impl DocumentExchangeService for Exchange {
         self.answer(self.0.report_status(caller, request.into_inner()).await)
     }
 
+    async fn recall(
+        &self,
+        request: Request<v1::RecallRequest>,
+    ) -> Result<Response<v1::RecallResponse>, Status> {
+        let caller = Caller::of(&request).and_then(Caller::organ).map_err(|r| self.0.refuse(&r))?;
+        // Refusals of recalls are counted where submissions are made.
+        let accepted = self.0.recall(caller, request.into_inner()).await;
+        let accepted = accepted.map_err(|refusal| crate::proto::convert::status(&refusal))?;
+        Ok(Response::new(v1::RecallResponse { acceptance: Some(accepted) }))
+    }
+
     async fn get_status_file(
         &self,
         request: Request<v1::GetStatusFileRequest>,
@@ -108,6 +119,22 @@ impl DocumentExchangeService for Exchange {
     ) -> Result<Response<v1::ListSentResponse>, Status> {
         let caller = self.caller(&request)?;
         self.answer(self.0.list_sent(caller, request.into_inner()).await)
+    }
+
+    async fn list_overdue(
+        &self,
+        request: Request<v1::ListOverdueRequest>,
+    ) -> Result<Response<v1::ListOverdueResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.list_overdue(caller, request.into_inner()).await)
+    }
+
+    async fn list_duty_figures(
+        &self,
+        request: Request<v1::ListDutyFiguresRequest>,
+    ) -> Result<Response<v1::ListDutyFiguresResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.0.list_duty_figures(caller, request.into_inner()).await)
     }
 
     async fn list_received(

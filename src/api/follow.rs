@@ -35,7 +35,7 @@ impl Api {
             known.map(|text| Hash::parse(&text).ok_or_else(|| cursor::invalid("cursor"))).transpose()?;
         let open = match &caller {
             Caller::Organ(organ) => Some(self.streams.open(organ)?),
-            Caller::Operator => None,
+            Caller::Operator(_) => None,
         };
         let (out, pages) = mpsc::channel(OUT_MAX);
         let following = Following {

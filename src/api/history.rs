@@ -3,14 +3,14 @@
 use super::Api;
 use super::caller::{Caller, Speaker};
 use super::cursor::{self, Log};
-use crate::domain::delivery::DeliveryId;
+use crate::domain::delivery::{DeliveryId, State};
 use crate::domain::limits::{LIST_PAGE_DEFAULT, LIST_PAGE_MAX};
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::{fields, ledger_failed};
-use crate::ledger::{MessageKey, MessageRecord};
+use crate::ledger::{DeliveryRecord, Link, MessageKey, MessageRecord};
 use crate::proto::{convert, v1};
 
 impl Api {
@@ -37,7 +37,9 @@ impl Api {
         let found = self.dispatch.ledger.track(&sender, &message_id).await;
         let found = found.map_err(|error| ledger_failed(&error))?;
         let (record, receipts) = found.ok_or_else(not_found)?;
-        self.visible(&caller, &sender, record, receipts).ok_or_else(not_found)
+        let lineage = self.dispatch.ledger.lineage(record.key).await;
+        let lineage = lineage.map_err(|error| ledger_failed(&error))?;
+        self.visible(&caller, &sender, record, receipts, lineage).ok_or_else(not_found)
     }
 
     fn visible(
@@ -46,23 +48,42 @@ impl Api {
         sender: &OrganId,
         mut record: MessageRecord,
         mut receipts: Vec<Receipt>,
+        mut lineage: Vec<Link>,
     ) -> Option<v1::TrackResponse> {
+        let mut is_notice = false;
         if let Caller::Organ(organ) = caller {
             let (directory, today) = (self.directory.load(), self.today());
             let reads = |whose: &OrganId| directory.acts_for(organ, whose, today);
             if !reads(sender) {
                 record.deliveries.retain(|delivery| reads(&delivery.recipient));
                 receipts.retain(|receipt| receipt.delivery.as_ref().is_none_or(|d| reads(&d.recipient)));
+                for link in &mut lineage {
+                    link.record.deliveries.retain(|delivery| reads(&delivery.recipient));
+                    link.effects.retain(|(effected, _)| reads(&effected.recipient));
+                }
+                lineage.retain(|link| !link.record.deliveries.is_empty() || !link.effects.is_empty());
+                is_notice = record.deliveries.iter().all(|delivery| delivery.is_notice);
                 if record.deliveries.is_empty() {
                     return None;
                 }
             }
         }
         Some(v1::TrackResponse {
-            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
-            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+            envelope: Some(seen(&record, is_notice)),
+            deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
             receipts: receipts.iter().map(convert::receipt).collect(),
+            lineage: lineage.iter().map(convert::link).collect(),
         })
+    }
+
+    /// Where a delivery stands, and what is in the way of one that has not ended.
+    fn delivery_status(&self, record: &DeliveryRecord) -> v1::DeliveryStatus {
+        let waits = matches!(record.progress.state, State::Queued | State::Waiting);
+        let outage = waits.then(|| self.dispatch.links.outage(&record.recipient)).flatten();
+        v1::DeliveryStatus {
+            push_outage: outage.as_ref().map(convert::outage),
+            ..convert::delivery_status(record)
+        }
     }
 
     /// What an organ sent.
@@ -79,8 +100,8 @@ impl Api {
         let last = found.last().filter(|_| found.len() == limit);
         let next_page_token = last.map(|last| cursor::write(Log::Sent, organ.as_str(), last.key.0));
         let message = |record: &MessageRecord| v1::SentMessage {
-            envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
-            deliveries: record.deliveries.iter().map(convert::delivery_status).collect(),
+            envelope: Some(convert::kept_envelope(record)),
+            deliveries: record.deliveries.iter().map(|delivery| self.delivery_status(delivery)).collect(),
         };
         Ok(v1::ListSentResponse {
             messages: found.iter().map(message).collect(),
@@ -104,8 +125,8 @@ impl Api {
         let message = |record: &MessageRecord| {
             let delivery = record.deliveries.first();
             v1::ReceivedMessage {
-                envelope: Some(convert::envelope(&record.message, record.payload_bytes)),
-                delivery: delivery.map(convert::delivery_status),
+                envelope: Some(seen(record, delivery.is_some_and(|delivery| delivery.is_notice))),
+                delivery: delivery.map(|delivery| self.delivery_status(delivery)),
                 end_time: delivery.and_then(|d| d.ended_at).map(convert::timestamp),
             }
         };
@@ -113,6 +134,14 @@ impl Api {
             messages: found.iter().map(message).collect(),
             next_page_token: next_page_token.unwrap_or_default(),
         })
+    }
+}
+
+/// The envelope as its reader may see it: of a message that is for others, a notice.
+fn seen(record: &MessageRecord, is_notice: bool) -> v1::Envelope {
+    match is_notice {
+        true => convert::notice(&record.message).0,
+        false => convert::kept_envelope(record),
     }
 }
 

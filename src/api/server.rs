@@ -10,6 +10,7 @@ use tonic_reflection::server::Error as ReflectionError;
 use super::Api;
 use super::dossiers::{DossierParts, Dossiers};
 use super::exchange::Exchange;
+use super::operations::Operations;
 use super::untyped::TypedErrors;
 use crate::domain::limits::ENVELOPE_BYTES_MAX;
 use crate::identity::accept::Incoming;
@@ -17,6 +18,8 @@ use crate::proto::DESCRIPTOR_SET;
 use crate::proto::v1::directory_service_server::DirectoryServiceServer;
 use crate::proto::v1::document_exchange_service_server::DocumentExchangeServiceServer;
 use crate::proto::v1::dossier_events_service_server::DossierEventsServiceServer;
+use crate::proto::v1::link_service_server::LinkServiceServer;
+use crate::proto::v1::operations_service_server::OperationsServiceServer;
 
 /// HTTP/2 flow-control windows: several batches of small documents, or a good part of a large one.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
@@ -56,6 +59,8 @@ pub async fn serve(
     health.set_serving::<DocumentExchangeServiceServer<Exchange>>().await;
     health.set_serving::<DirectoryServiceServer<Api>>().await;
     health.set_serving::<DossierEventsServiceServer<Dossiers>>().await;
+    health.set_serving::<OperationsServiceServer<Operations>>().await;
+    health.set_serving::<LinkServiceServer<Api>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(DESCRIPTOR_SET)
@@ -68,6 +73,9 @@ pub async fn serve(
         .max_encoding_message_size(usize::MAX);
     let dossiers = DossierEventsServiceServer::new(Dossiers::new(Arc::clone(&api), dossiers))
         .max_decoding_message_size(ENVELOPE_BYTES_MAX);
+    let operations = OperationsServiceServer::new(Operations(Arc::clone(&api)))
+        .max_decoding_message_size(ENVELOPE_BYTES_MAX);
+    let links = LinkServiceServer::from_arc(Arc::clone(&api)).max_decoding_message_size(ENVELOPE_BYTES_MAX);
     let directory = DirectoryServiceServer::from_arc(api).max_decoding_message_size(ENVELOPE_BYTES_MAX);
     let reflection_v1 = reflection().build_v1()?;
     let reflection_v1alpha = reflection().build_v1alpha()?;
@@ -76,6 +84,8 @@ pub async fn serve(
         health.set_not_serving::<DocumentExchangeServiceServer<Exchange>>().await;
         health.set_not_serving::<DirectoryServiceServer<Api>>().await;
         health.set_not_serving::<DossierEventsServiceServer<Dossiers>>().await;
+        health.set_not_serving::<OperationsServiceServer<Operations>>().await;
+        health.set_not_serving::<LinkServiceServer<Api>>().await;
         stop.cancelled().await;
     };
     Server::builder()
@@ -88,6 +98,8 @@ pub async fn serve(
         .add_service(exchange)
         .add_service(directory)
         .add_service(dossiers)
+        .add_service(operations)
+        .add_service(links)
         .add_service(health_service)
         .add_service(reflection_v1)
         .add_service(reflection_v1alpha)

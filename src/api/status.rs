@@ -5,6 +5,7 @@ use super::caller::{Caller, Speaker};
 use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::status::Party;
 use crate::intake::{fields, ledger_failed, reports, status_file};
+use crate::ledger::StatusFile;
 use crate::proto::{convert, v1};
 
 impl Api {
@@ -16,7 +17,7 @@ impl Api {
     ) -> Result<v1::ReportStatusResponse, Refusal> {
         let Speaker { by, organ } = self.speaker(caller, &request.organ, "organ")?;
         let written = reports::read(request.reports)?;
-        let answers = self.dispatch.report(&organ, &by, written).await;
+        let answers = self.desk.report(&organ, &by, written).await;
         let answers = answers.map_err(|error| ledger_failed(&error))?;
         Ok(v1::ReportStatusResponse { results: reports::results(answers) })
     }
@@ -34,8 +35,10 @@ impl Api {
         }
         let ledger = &self.dispatch.ledger;
         let failed = |error| ledger_failed(&error);
-        if let Some(file) = ledger.status_file(&organ, number).await.map_err(failed)? {
-            return Ok(v1::GetStatusFileResponse { file, original: true });
+        match ledger.status_file(&organ, number).await.map_err(failed)? {
+            Some(StatusFile::Kept(file)) => return Ok(v1::GetStatusFileResponse { file, original: true }),
+            Some(StatusFile::Purged) => return Err(file_purged()),
+            None => {}
         }
         let receipt = ledger.receipts(&organ, number - 1, 1).await.map_err(failed)?.pop();
         let receipt = receipt.filter(|receipt| receipt.sender_sequence == number).ok_or_else(no_status)?;
@@ -55,6 +58,12 @@ impl Api {
         let file = status_file::made(&receipt, name, &header).ok_or_else(no_status)?;
         Ok(v1::GetStatusFileResponse { file: file.into(), original: false })
     }
+}
+
+fn file_purged() -> Refusal {
+    Refusal::new(Reason::PayloadPurged, "the file the status was reported in is purged")
+        .field("sender_sequence")
+        .hint("the receipt says what was reported; files are kept as long as the document's payload")
 }
 
 fn no_status() -> Refusal {

@@ -9,21 +9,27 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Parts, StartError, rabbit};
+use crate::allowances::{Allowances, Rate};
 use crate::api::{self, Api, ServerOptions};
 use crate::broker::Broker;
 use crate::broker::embedded::EmbeddedBroker;
 use crate::broker::rabbit::RabbitBroker;
-use crate::config::Config;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
-use crate::delivery::{Dispatch, Heads, HotMessages, Router, Served, Strays, Timers};
+use crate::config::{self, Config};
+use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers};
 use crate::directory::{Ambiguity, Directory};
+use crate::domain::calendar::Calendar;
+use crate::domain::push::Policy;
 use crate::domain::time::Clock;
+use crate::duty::{self, HolidaysError};
 use crate::identity::accept::AcceptLimits;
-use crate::identity::tls::TlsFiles;
+use crate::identity::tls::{ServerTls, TlsFiles};
 use crate::intake::{Intake, Rules};
 use crate::ledger::{Commits, Ledger};
 use crate::metrics::Metrics;
+use crate::push::{self, Network, Pushes, Targets};
+use crate::retention::Retention;
 use crate::submission::Desk;
 
 pub(super) fn dispatch(
@@ -44,10 +50,30 @@ pub(super) fn dispatch(
     };
     let broker: Arc<dyn Broker> = match &rabbit {
         Some(rabbit) => Arc::<RabbitBroker>::clone(rabbit),
-        None => Arc::new(EmbeddedBroker::new(Arc::clone(&ledger))),
+        None => {
+            let run_max = config.delivery.urgent_run_max;
+            Arc::new(EmbeddedBroker::with_urgent_run_max(Arc::clone(&ledger), run_max))
+        }
     };
-    let (served, heads, strays) = (Served::default(), Heads::default(), Strays::default());
-    Ok((Dispatch { broker, ledger, hot, served, heads, strays, clock, metrics }, rabbit))
+    let (served, heads) = (Served::default(), Heads::default());
+    let (strays, links, notices) = (Strays::default(), Links::default(), Notices::default());
+    let calendar = Arc::new(ArcSwap::from_pointee(working_days(&config.duty)?));
+    let allowances = Arc::new(ArcSwap::from_pointee(Allowances::read(&config.limits.organs)?));
+    let dispatch = Dispatch {
+        broker,
+        ledger,
+        hot,
+        served,
+        heads,
+        strays,
+        links,
+        allowances,
+        calendar,
+        notices,
+        clock,
+        metrics,
+    };
+    Ok((dispatch, rabbit))
 }
 
 pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers) -> JoinHandle<()> {
@@ -55,15 +81,47 @@ pub(super) fn route(dispatch: &Arc<Dispatch>, commits: Commits, timers: &Timers)
 }
 
 pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     let rules = Rules {
         payload_bytes_max: config.limits.payload_bytes_max,
         ttl: config.delivery.ttl,
-        rate_per_s: at_least_one(config.limits.rate_per_s),
-        rate_burst: at_least_one(config.limits.rate_burst),
+        rate: rate(config),
         ambiguity: ambiguity(config),
     };
-    Intake::new(rules, Arc::clone(&parts.directory), Arc::clone(&parts.dispatch.clock))
+    let Dispatch { allowances, calendar, clock, .. } = &*parts.dispatch;
+    let (allowances, calendar) = (Arc::clone(allowances), Arc::clone(calendar));
+    Intake::new(rules, Arc::clone(&parts.directory), allowances, calendar, Arc::clone(clock))
+}
+
+/// How fast organs may submit of which nothing else is said.
+fn rate(config: &Config) -> Rate {
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let (per_s, burst) = (config.limits.rate_per_s, config.limits.rate_burst);
+    Rate { per_s: at_least_one(per_s), burst: at_least_one(burst) }
+}
+
+pub(super) fn pushes(
+    config: &Config,
+    dispatch: &Arc<Dispatch>,
+    directory: &Arc<ArcSwap<Directory>>,
+    tls: &Arc<ServerTls>,
+    tasks: &TaskTracker,
+) -> Pushes {
+    let networks = |networks: &[config::push::Network]| {
+        networks.iter().map(|network| Network(network.address, network.prefix)).collect()
+    };
+    let push = &config.push;
+    let options = push::Options {
+        policy: Policy {
+            retry_delay_min: push.retry_delay_min,
+            retry_delay_max: push.retry_delay_max,
+            retry_jitter: push.retry_jitter,
+            faults_max: push.faults_max,
+            wish_max: push.retry_wish_max,
+        },
+        window_bytes: push.window_bytes as u64,
+        targets: Arc::new(Targets { allow: networks(&push.allow), deny: networks(&push.deny) }),
+    };
+    Pushes::new(Arc::clone(dispatch), Arc::clone(directory), Arc::clone(tls), options, tasks.clone())
 }
 
 pub(super) fn api(
@@ -78,11 +136,27 @@ pub(super) fn api(
         stream_window: config.limits.stream_window,
         collect_window_bytes: config.limits.collect_window_bytes as u64,
         streams_per_organ_max: config.limits.streams_per_organ_max,
+        mailbox_deliveries_max: config.limits.mailbox_deliveries_max,
+        rate: rate(config),
         ambiguity: ambiguity(config),
     };
     let (dispatch, directory) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.directory));
     let directory = (directory, Arc::clone(&parts.versions));
-    Arc::new(Api::new(desk, dispatch, directory, limits, tasks.clone(), drain.clone()))
+    let targets = Arc::clone(parts.pushes.targets());
+    Arc::new(Api::new(desk, dispatch, directory, limits, targets, tasks.clone(), drain.clone()))
+}
+
+/// What removes payloads; none where they are kept for good.
+pub(super) fn retention(config: &Config, parts: &Parts) -> Option<Retention> {
+    let Dispatch { ledger, clock, metrics, .. } = &*parts.dispatch;
+    let body_after = Some(config.retention.body_after).filter(|after| !after.is_zero())?;
+    Some(Retention::new(Arc::clone(ledger), Arc::clone(clock), Arc::clone(metrics), body_after))
+}
+
+/// The working days as the configuration says.
+pub fn working_days(duty: &config::duty::Duty) -> Result<Calendar, HolidaysError> {
+    let day_end_s = duty.day_end_s().expect("the configuration is checked");
+    duty::read(&duty.holidays, day_end_s)
 }
 
 /// Where documents go that several organs could get.

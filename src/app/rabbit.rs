@@ -63,6 +63,7 @@ pub(super) fn broker(
         topology,
         prefetch: config.rabbitmq.prefetch,
         retry_delay: config.rabbitmq.retry_delay,
+        urgent_run_max: config.delivery.urgent_run_max,
     };
     Ok(RabbitBroker::start(options, ledger, Arc::new(packer), metrics)?)
 }

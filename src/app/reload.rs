@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use super::Parts;
+use super::assemble::working_days;
+use crate::allowances::{self, Allowances};
 use crate::config;
 use crate::directory::{self, Directory};
+use crate::duty::HolidaysError;
 use crate::identity;
 use crate::ledger;
 use crate::redirect::Moved;
@@ -15,9 +18,15 @@ pub enum ReloadError {
     /// The certificates.
     #[error("certificates: {0}")]
     Identity(#[from] identity::Error),
+    /// The limits of single organs.
+    #[error("limits of organs: {0}")]
+    Allowances(#[from] allowances::Error),
     /// The directory.
     #[error("directory: {0}")]
     Directory(#[from] directory::Error),
+    /// The holidays.
+    #[error("duty.holidays: {0}")]
+    Holidays(#[from] HolidaysError),
 }
 
 impl Parts {
@@ -37,13 +46,19 @@ impl Parts {
 
     fn load(&self) -> Result<(), ReloadError> {
         let directory = read_directory(&self.directory_config).map(|new| self.directory.store(Arc::new(new)));
+        let allowances =
+            Allowances::read(&self.allowance_files).map(|new| self.dispatch.allowances.store(Arc::new(new)));
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
+        let working_days = working_days(&self.duty_config).map(|new| self.duties.replace(new));
+        allowances?;
         directory?;
+        working_days?;
         self.versions.add(self.directory.load_full());
         if let Some(bridge) = &self.bridge {
             bridge.directory_changed();
         }
+        self.pushes.directory_changed();
         tracing::info!(organs = self.directory.load().len(), "the directory is reloaded");
         Ok(())
     }

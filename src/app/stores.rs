@@ -6,9 +6,11 @@ use std::sync::Arc;
 use super::StartError;
 use crate::config::Config;
 use crate::config::broker::Kind;
+use crate::config::duty;
 use crate::config::ledger::Store;
 use crate::config::postgres::Tls;
 use crate::domain::delivery::Policy;
+use crate::domain::duty::AcknowledgedBy;
 use crate::dossiers::postgres::PostgresDossiers;
 use crate::dossiers::sqlite::SqliteDossiers;
 use crate::dossiers::{self, DossierLog};
@@ -112,6 +114,10 @@ fn policy(config: &Config) -> Policy {
         retry_delay_max: config.delivery.retry_delay_max,
         retry_jitter: config.delivery.retry_jitter,
         prompt_attempts: config.delivery.prompt_attempts,
+        acknowledged_by: match config.duty.acknowledged_by {
+            duty::AcknowledgedBy::Delivery => AcknowledgedBy::Delivery,
+            duty::AcknowledgedBy::Registration => AcknowledgedBy::Registration,
+        },
     }
 }
 

@@ -33,10 +33,11 @@ pub async fn server(
     drain: &CancellationToken,
 ) -> Result<Server, StartError> {
     let (dispatch, dossiers) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.dossiers));
+    let body_after = config.retention.body_after;
     let refresh = move || {
         let (dispatch, dossiers) = (Arc::clone(&dispatch), Arc::clone(&dossiers));
         async move {
-            refresh(&dispatch).await;
+            refresh(&dispatch, body_after).await;
             refresh_dossiers(&dispatch, &dossiers).await;
         }
     };
@@ -62,6 +63,7 @@ async fn per_object_page(dispatch: &Dispatch) -> Result<String, ledger::Error> {
         unacked: tally.in_flight,
         waiting: tally.waiting,
         dead: tally.dead,
+        overdue: tally.overdue,
         oldest: tally.oldest.map_or(Duration::ZERO, |at| now.since(at)),
     });
     let mut mailboxes: Vec<_> = open.collect();
@@ -138,7 +140,7 @@ fn certificate_good(certificate: &Path, now: Timestamp) -> Result<(), String> {
     }
 }
 
-async fn refresh(dispatch: &Dispatch) {
+async fn refresh(dispatch: &Dispatch, body_after: Duration) {
     let metrics = &dispatch.metrics;
     metrics.hot_bytes.set(dispatch.hot.bytes() as f64);
     // A failure is in the log; the figures stay as they were.
@@ -153,8 +155,16 @@ async fn refresh(dispatch: &Dispatch) {
         let count = tally.open.iter().find(|(open, _)| *open == state).map_or(0, |(_, count)| *count);
         metrics.deliveries_open.of(label).set(count as f64);
     }
+    metrics.deliveries_overdue.set(tally.overdue as f64);
     let age = tally.oldest_open.map_or(Duration::ZERO, |at| dispatch.clock.now().since(at));
     metrics.deliveries_oldest_open.set(age.as_secs_f64());
+    let (Ok(kept_since), Ok(bytes)) = (dispatch.ledger.kept_since().await, dispatch.ledger.bytes().await)
+    else {
+        return;
+    };
+    metrics.ledger_bytes.set(bytes as f64);
+    let due = kept_since.filter(|_| !body_after.is_zero()).map(|since| since.plus(body_after));
+    metrics.retention_overdue.set(due.map_or(0.0, |due| dispatch.clock.now().since(due).as_secs_f64()));
 }
 
 async fn refresh_dossiers(dispatch: &Dispatch, dossiers: &Tail) {

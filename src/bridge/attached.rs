@@ -9,9 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::office::{Office, PUBLISH_RETRY_DELAY};
 use super::receipts::Forwarder;
 use crate::amqp::topology::{self, Queue};
-use crate::amqp::{Lost, State};
+use crate::amqp::{Lost, MailboxQueue, State};
 use crate::delivery::Dispatch;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 
 /// Follows the directory.
@@ -124,6 +123,6 @@ impl Attached {
 
 /// The queues of an organ attached by AMQP.
 pub fn queues(topology: &topology::Topology, organ: &OrganId) -> [Queue; 3] {
-    let [urgent, normal] = [Lane::Urgent, Lane::Normal].map(|lane| topology.mailbox(organ, lane));
+    let [urgent, normal] = MailboxQueue::ALL.map(|queue| topology.mailbox(organ, queue));
     [urgent, normal, topology.receipts(organ)]
 }

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::office::Office;
-use crate::amqp::topology;
+use crate::amqp::{MailboxQueue, topology};
 use crate::delivery::Dispatch;
 use crate::directory::vietnam_day;
 use crate::domain::delivery::{Event, Lease};
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
 use crate::ledger::{self, StepRequest};
@@ -85,8 +84,8 @@ impl Leases {
     /// How many messages wait in an organ's mailbox queues; those its system has taken and not acknowledged are not among them.
     async fn waiting(&self, organ: &OrganId) -> u64 {
         let mut waiting = 0;
-        for lane in Lane::ALL {
-            let queue = self.office.topology.mailbox(organ, lane);
+        for queue in MailboxQueue::ALL {
+            let queue = self.office.topology.mailbox(organ, queue);
             if let Ok(declared) = topology::declare_queue(&self.office.link, &queue).await {
                 waiting += u64::from(declared.messages);
             }

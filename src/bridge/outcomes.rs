@@ -1,7 +1,7 @@
 //! Outcomes: what agencies settle their deliveries with.
 
 use super::said::Saying;
-use crate::delivery::{Dispatch, WrittenSettlement};
+use crate::delivery::WrittenSettlement;
 use crate::domain::limits::SETTLEMENTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
@@ -9,6 +9,7 @@ use crate::intake::settlements;
 use crate::ledger;
 use crate::metrics::Metrics;
 use crate::proto::{convert, v1};
+use crate::submission::Desk;
 
 /// What ends a delivery, or puts it off.
 pub enum Outcomes {}
@@ -38,12 +39,12 @@ impl Saying for Outcomes {
     }
 
     async fn record(
-        dispatch: &Dispatch,
+        desk: &Desk,
         organ: &OrganId,
         by: &OrganId,
         written: Vec<WrittenSettlement>,
     ) -> Result<Vec<v1::SettleResult>, ledger::Error> {
-        dispatch.settle(organ, by, written).await.map(settlements::results)
+        desk.dispatch().settle(organ, by, written).await.map(settlements::results)
     }
 
     fn refused(delivery_id: String, refusal: &Refusal) -> v1::SettleResult {

@@ -14,7 +14,7 @@ use super::letter::{DELIVERY_HEADER, LEASE_HEADER, text};
 use super::office::PERSISTENT;
 use crate::broker::rabbit::{Packed, Packer, Whole};
 use crate::delivery::HotMessages;
-use crate::directory::{Directory, Link, vietnam_day};
+use crate::directory::{Directory, Link, vietnam_day, vietnam_time};
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
@@ -28,6 +28,10 @@ use crate::proto::{convert, v1};
 const MESSAGE_HEADER: &str = "x-truc-message";
 /// The header that names the sender.
 const SENDER_HEADER: &str = "x-truc-sender";
+/// The header that says until when the delivery is to be acknowledged, in ISO 8601 with Vietnam's offset.
+const ACKNOWLEDGE_HEADER: &str = "x-truc-acknowledge-by";
+/// The header of one that is offered again after that, and says when it was noted as overdue.
+const OVERDUE_HEADER: &str = "x-truc-overdue";
 
 /// Writes whole deliveries for agencies attached by AMQP, and has pointers made for all others.
 pub struct Deliveries {
@@ -132,11 +136,15 @@ fn written(stepped: &Stepped, message: &Message, lane: Lane, form: Form) -> Whol
     header(LEASE_HEADER, &lease);
     header(MESSAGE_HEADER, &message.message_id);
     header(SENDER_HEADER, &message.sender);
+    header(ACKNOWLEDGE_HEADER, &vietnam_time(stepped.duty.acknowledge_by));
+    if let Some(overdue_at) = stepped.duty.overdue_at {
+        header(OVERDUE_HEADER, &vietnam_time(overdue_at));
+    }
     let properties = BasicProperties::default()
         .with_content_type(form.content_type().into())
         .with_type(v1::Delivery::NAME.into())
         .with_delivery_mode(PERSISTENT)
-        .with_priority(if lane == Lane::Urgent { 1 } else { 0 })
+        .with_priority(lane.priority())
         .with_message_id(stepped.delivery.to_string().into())
         .with_headers(headers);
     let body = codec::write(&convert::delivery(stepped, message), form);

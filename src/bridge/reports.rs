@@ -1,7 +1,7 @@
 //! Reports: the business statuses agencies tell of their deliveries.
 
 use super::said::Saying;
-use crate::delivery::{Dispatch, WrittenReport};
+use crate::delivery::WrittenReport;
 use crate::domain::limits::REPORTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
@@ -9,6 +9,7 @@ use crate::intake::reports;
 use crate::ledger;
 use crate::metrics::Metrics;
 use crate::proto::{convert, v1};
+use crate::submission::Desk;
 
 /// What becomes of a document at its recipient.
 pub enum Reports {}
@@ -38,12 +39,12 @@ impl Saying for Reports {
     }
 
     async fn record(
-        dispatch: &Dispatch,
+        desk: &Desk,
         organ: &OrganId,
         by: &OrganId,
         written: Vec<WrittenReport>,
     ) -> Result<Vec<v1::ReportResult>, ledger::Error> {
-        dispatch.report(organ, by, written).await.map(reports::results)
+        desk.report(organ, by, written).await.map(reports::results)
     }
 
     fn refused(delivery_id: String, refusal: &Refusal) -> v1::ReportResult {

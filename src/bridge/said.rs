@@ -10,13 +10,14 @@ use super::codec::Body;
 use super::letter::Letter;
 use super::office::{Office, Read};
 use crate::amqp::Subscription;
-use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY};
+use crate::delivery::LEDGER_RETRY_DELAY;
 use crate::directory::vietnam_day;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::Refusal;
 use crate::intake;
 use crate::ledger;
 use crate::metrics::Metrics;
+use crate::submission::Desk;
 
 /// Messages recorded together.
 const BATCH_MAX: usize = 64;
@@ -45,7 +46,7 @@ pub trait Saying: Send + Sync + 'static {
     fn understood(request: Self::Request) -> Result<Vec<Self::Written>, Refusal>;
     /// Records it.
     fn record(
-        dispatch: &Dispatch,
+        desk: &Desk,
         organ: &OrganId,
         by: &OrganId,
         written: Vec<Self::Written>,
@@ -61,14 +62,14 @@ pub trait Saying: Send + Sync + 'static {
 /// Takes in what agencies say.
 pub struct Said<S> {
     office: Arc<Office>,
-    dispatch: Arc<Dispatch>,
+    desk: Arc<Desk>,
     saying: PhantomData<S>,
 }
 
 impl<S: Saying> Said<S> {
-    /// Over delivery and its ledger.
-    pub fn new(office: &Arc<Office>, dispatch: &Arc<Dispatch>) -> Self {
-        Self { office: Arc::clone(office), dispatch: Arc::clone(dispatch), saying: PhantomData }
+    /// Over the desk that records it.
+    pub fn new(office: &Arc<Office>, desk: &Arc<Desk>) -> Self {
+        Self { office: Arc::clone(office), desk: Arc::clone(desk), saying: PhantomData }
     }
 
     /// Takes in letters until it is time to stop.
@@ -121,7 +122,7 @@ impl<S: Saying> Said<S> {
         written: Vec<S::Written>,
     ) -> Option<Vec<S::Outcome>> {
         loop {
-            if let Ok(outcomes) = S::record(&self.dispatch, organ, by, written.clone()).await {
+            if let Ok(outcomes) = S::record(&self.desk, organ, by, written.clone()).await {
                 return Some(outcomes);
             }
             if !letter.can_be_acknowledged() || !self.office.pause(LEDGER_RETRY_DELAY).await {

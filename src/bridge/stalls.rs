@@ -7,11 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::office::Office;
-use crate::amqp::Lost;
-use crate::amqp::topology;
+use crate::amqp::{Lost, MailboxQueue, topology};
 use crate::delivery::Dispatch;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger;
@@ -77,8 +75,8 @@ impl Stalls {
         let held = self.dispatch.ledger.held_in_queue(organ, end, 1).await?;
         let Some((first_held, _)) = held.first() else { return Ok(None) };
         let (mut waiting, mut consumers) = (0, 0);
-        for lane in Lane::ALL {
-            let queue = self.office.topology.mailbox(organ, lane);
+        for queue in MailboxQueue::ALL {
+            let queue = self.office.topology.mailbox(organ, queue);
             let declared = topology::declare_queue(&self.office.link, &queue).await?;
             waiting += u64::from(declared.messages);
             consumers += declared.consumers;

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::sender;
-use crate::amqp::Names;
-use crate::domain::message::Lane;
+use crate::amqp::{MailboxQueue, Names};
 use crate::domain::organ_id::OrganId;
 
 /// Random bytes in a password.
@@ -34,7 +33,7 @@ pub struct Permissions {
 impl Permissions {
     /// Those of an organ.
     pub fn of(organ: &OrganId, names: &Names) -> Self {
-        let [urgent, normal] = [Lane::Urgent, Lane::Normal].map(|lane| literal(&names.mailbox(organ, lane)));
+        let [urgent, normal] = MailboxQueue::ALL.map(|queue| literal(&names.mailbox(organ, queue)));
         Self {
             configure: "^$".to_owned(),
             write: format!("^{}$", literal(&names.submissions())),

@@ -3,6 +3,7 @@
 //! What travels for an organ that collects over gRPC is a pointer. Nothing RabbitMQ does can lose a delivery: what is not confirmed stays in
 //! the outbox, what a queue lost is published again from the ledger, and what comes twice the ledger refuses to offer twice.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::amqp::topology::Topology;
 use crate::amqp::{self, Link, OptionsError, Publisher, State, Tasks};
 use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
+use crate::domain::turns::Turns;
 use crate::ledger::{BecameReady, Ledger, Ready};
 use crate::metrics::Metrics;
 
@@ -49,10 +51,12 @@ pub struct Options {
     pub connection: amqp::Options,
     /// What is declared there.
     pub topology: Topology,
-    /// Messages with pointers held in memory for each lane of a mailbox somebody serves. At least 1.
+    /// Messages with pointers held in memory for each queue of a mailbox somebody serves. At least 1.
     pub prefetch: u16,
     /// The wait before a full mailbox, or one that cannot be declared, is tried again.
     pub retry_delay: Duration,
+    /// Deliveries of more urgent lanes after which a lane has its turn.
+    pub urgent_run_max: NonZeroU32,
 }
 
 impl Default for Options {
@@ -62,6 +66,7 @@ impl Default for Options {
             topology: Topology::default(),
             prefetch: 512,
             retry_delay: Duration::from_secs(5),
+            urgent_run_max: Turns::URGENT_RUN_MAX,
         }
     }
 }
@@ -110,7 +115,7 @@ impl RabbitBroker {
             pool: Pool::new(consume.clone(), options.prefetch, Arc::clone(&metrics)),
             declarations: Declarations::default(),
             outbox: Outbox::new(),
-            served: Served::default(),
+            served: Served::new(options.urgent_run_max),
             redeclare: Notify::new(),
             options,
             ledger,

@@ -8,6 +8,7 @@ use clap::Args;
 use super::exit::Exit;
 use super::out::{Form, Out};
 use super::words::Lang;
+use crate::allowances::Allowances;
 use crate::app;
 use crate::config::{self, Config};
 use crate::domain::time::SystemClock;
@@ -37,6 +38,7 @@ impl CheckConfig {
             let metrics = Arc::new(Metrics::unobserved());
             ServerTls::load(app::tls_files(&config), Arc::new(SystemClock), metrics).map_err(Exit::usage)?;
             app::read_directory(&config.directory).map_err(Exit::usage)?;
+            Allowances::read(&config.limits.organs).map_err(Exit::usage)?;
         }
         let mut out = Out::new(lang, self.form);
         out.object(&serde_json::to_value(&config).map_err(Exit::failed)?)?;

@@ -39,6 +39,8 @@ pub fn receipt(receipt: &v1::Receipt) -> Value {
             "email": given(&staff.email),
             "mobile": given(&staff.mobile),
         })),
+        "change_message_id": given(&receipt.change_message_id),
+        "asked": enum_name(receipt.asked().as_str_name(), "MESSAGE_KIND_"),
     })
 }
 
@@ -72,6 +74,47 @@ pub fn acceptance(acceptance: &v1::Acceptance) -> Value {
         "receipt": acceptance.receipt.as_ref().map(receipt),
         "deliveries": acceptance.deliveries.iter().map(delivery).collect::<Vec<_>>(),
         "repeated_submission": acceptance.repeated_submission,
+        "changed": acceptance.changed.as_ref().map(|changed| json!({
+            "deliveries": changed.deliveries.iter().map(changed_delivery).collect::<Vec<_>>(),
+            "unknown_documents": changed.unknown_documents,
+        })),
+    })
+}
+
+fn changed_delivery(changed: &v1::ChangedDelivery) -> Value {
+    json!({
+        "message_id": changed.message_id,
+        "delivery_id": changed.delivery_id,
+        "recipient": changed.recipient,
+        "addressed_to": given(&changed.addressed_to),
+        "effect": enum_name(changed.effect().as_str_name(), "CHANGE_EFFECT_"),
+        "asked": enum_name(changed.asked().as_str_name(), "MESSAGE_KIND_"),
+        "found_state": enum_name(changed.found_state().as_str_name(), "DELIVERY_STATE_"),
+        "request_delivery_id": given(&changed.request_delivery_id),
+        "answer": enum_name(changed.answer().as_str_name(), "CHANGE_ANSWER_"),
+    })
+}
+
+/// One message of a chain of changes.
+pub fn lineage_link(link: &v1::LineageLink) -> Value {
+    json!({
+        "message_id": link.message_id,
+        "kind": enum_name(link.kind().as_str_name(), "MESSAGE_KIND_"),
+        "document_id": given(&link.document_id),
+        "changes_message_ids": link.changes_message_ids,
+        "accept_time": times::exact(link.accept_time.as_ref()),
+        "deliveries": link.deliveries.iter().map(delivery_status).collect::<Vec<_>>(),
+        "changed": link.changed.iter().map(changed_delivery).collect::<Vec<_>>(),
+    })
+}
+
+/// What a delivery asks about an earlier one.
+pub fn about(about: &v1::About) -> Value {
+    json!({
+        "message_id": about.message_id,
+        "document_id": given(&about.document_id),
+        "delivery_id": about.delivery_id,
+        "asked": enum_name(about.asked().as_str_name(), "MESSAGE_KIND_"),
     })
 }
 
@@ -89,6 +132,8 @@ pub fn envelope(envelope: &v1::Envelope) -> Value {
         "header": envelope.header.as_ref().map(header),
         "accept_time": times::exact(envelope.accept_time.as_ref()),
         "expire_time": times::exact(envelope.expire_time.as_ref()),
+        "change_reason": envelope.change.as_ref().map(|change| change.reason.as_str()),
+        "purge_time": times::exact(envelope.purge_time.as_ref()),
     })
 }
 
@@ -124,6 +169,124 @@ pub fn delivery_status(status: &v1::DeliveryStatus) -> Value {
         "attempts": status.attempts,
         "due_time": times::exact(status.due_time.as_ref()),
         "status": self::status(status.status()),
+        "request": enum_name(status.request().as_str_name(), "MESSAGE_KIND_"),
+        "push_outage": status.push_outage.as_ref().map(push_outage),
+        "acknowledge_due_time": times::exact(status.acknowledge_due_time.as_ref()),
+        "acknowledge_time": times::exact(status.acknowledge_time.as_ref()),
+        "overdue_time": times::exact(status.overdue_time.as_ref()),
+    })
+}
+
+/// A push link.
+pub fn push_link(link: &v1::PushLink) -> Value {
+    let (server_organ, server_sha256) = match &link.server {
+        Some(v1::push_link::Server::ServerOrgan(organ)) => (Some(organ.as_str()), None),
+        Some(v1::push_link::Server::ServerSha256(bytes)) => (None, hash(bytes)),
+        None => (None, None),
+    };
+    json!({
+        "type": "push_link",
+        "organ": link.organ,
+        "endpoint": link.endpoint,
+        "server_organ": server_organ,
+        "server_sha256": server_sha256,
+        "max_in_flight": link.max_in_flight,
+        "timeout_s": link.timeout.as_ref().map(|timeout| timeout.seconds),
+        "push_receipts": link.push_receipts,
+        "paused": link.paused,
+        "set_time": times::exact(link.set_time.as_ref()),
+        "set_by": given(&link.set_by),
+        "receipts_taken": link.receipts_taken,
+        "outage": link.outage.as_ref().map(push_outage),
+    })
+}
+
+/// That there is no push link any more.
+pub fn push_link_deleted(organ: &str) -> Value {
+    json!({ "type": "push_link_deleted", "organ": given(organ) })
+}
+
+fn push_outage(outage: &v1::PushOutage) -> Value {
+    json!({
+        "since_time": times::exact(outage.since_time.as_ref()),
+        "failures": outage.failures,
+        "cause": enum_name(outage.cause().as_str_name(), "DELIVERY_CAUSE_"),
+        "reason": given(&outage.reason),
+        "next_attempt_time": times::exact(outage.next_attempt_time.as_ref()),
+    })
+}
+
+/// A dead letter.
+pub fn dead_letter(letter: &v1::DeadLetter) -> Value {
+    json!({
+        "type": "dead_letter",
+        "delivery": letter.delivery.as_ref().map(delivery_status),
+        "sender": letter.sender,
+        "message_id": letter.message_id,
+        "payload_bytes": letter.payload_bytes,
+        "accept_time": times::exact(letter.accept_time.as_ref()),
+        "dead_time": times::exact(letter.dead_time.as_ref()),
+        "cause": enum_name(letter.cause().as_str_name(), "DELIVERY_CAUSE_"),
+        "reason": given(&letter.reason),
+    })
+}
+
+/// What became of a dead letter.
+pub fn dead_letter_result(result: &v1::DeadLetterResult) -> Value {
+    let refusal = result.refusal.as_ref();
+    json!({
+        "type": "dead_letter_result",
+        "delivery_id": result.delivery_id,
+        "state": enum_name(result.state().as_str_name(), "DELIVERY_STATE_"),
+        "refused": refusal.and_then(|refusal| enum_name(refusal.reason().as_str_name(), "ERROR_REASON_")),
+    })
+}
+
+/// A hold.
+pub fn hold(hold: &v1::Hold) -> Value {
+    let message = match &hold.held {
+        Some(v1::hold::Held::Message(message)) => {
+            Some(json!({ "sender": message.sender, "message_id": message.message_id }))
+        }
+        _ => None,
+    };
+    let organ = match &hold.held {
+        Some(v1::hold::Held::Organ(organ)) => Some(organ),
+        _ => None,
+    };
+    json!({
+        "type": "hold",
+        "hold_id": hold.hold_id,
+        "message": message,
+        "organ": organ,
+        "set_by": hold.set_by,
+        "set_time": times::exact(hold.set_time.as_ref()),
+        "reason": hold.reason,
+        "released_by": given(&hold.released_by),
+        "release_time": times::exact(hold.release_time.as_ref()),
+        "release_reason": given(&hold.release_reason),
+    })
+}
+
+/// An overdue delivery.
+pub fn overdue(overdue: &v1::OverdueDelivery) -> Value {
+    json!({
+        "type": "overdue_delivery",
+        "envelope": overdue.envelope.as_ref().map(envelope),
+        "delivery": overdue.delivery.as_ref().map(delivery_status),
+    })
+}
+
+/// How an organ meets the duty to acknowledge.
+pub fn duty_figures(figures: &v1::DutyFigures) -> Value {
+    let day = |day: &v1::DutyDay| json!({ "date": day.date, "due": day.due, "overdue": day.overdue });
+    json!({
+        "type": "duty_figures",
+        "organ": figures.organ,
+        "due": figures.due,
+        "overdue": figures.overdue,
+        "overdue_now": figures.overdue_now,
+        "days": figures.days.iter().map(day).collect::<Vec<_>>(),
     })
 }
 
@@ -189,6 +352,6 @@ mod tests {
         assert_eq!(receipt["cause"], "lease_expired");
         assert_eq!(receipt["payload_sha256"], "ab".repeat(32));
         assert!(receipt["content_sha256"].is_null() && receipt["recipient"].is_null());
-        assert_eq!(receipt.as_object().unwrap().len(), 21);
+        assert_eq!(receipt.as_object().unwrap().len(), 23);
     }
 }

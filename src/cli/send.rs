@@ -15,6 +15,7 @@ use crate::domain::message::Hash;
 use crate::identity::{self, Role};
 use crate::proto::v1::{self, submission::Content};
 
+mod change;
 mod header;
 mod wait;
 
@@ -47,6 +48,8 @@ pub struct Send {
     #[command(flatten)]
     header: header::Header,
     #[command(flatten)]
+    changes: change::Changes,
+    #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
     form: Form,
@@ -66,6 +69,14 @@ impl Send {
                 false => Ok(()),
             }
         })
+    }
+
+    /// Sends a document in the place of others.
+    pub fn replace(self, lang: Lang) -> Result<(), Exit> {
+        if self.edxml.is_none() {
+            self.changes.must_replace()?;
+        }
+        self.run(lang)
     }
 
     fn submission(&self) -> Result<v1::Submission, Exit> {
@@ -90,6 +101,7 @@ impl Send {
             sender: self.sender.clone().unwrap_or_default(),
             content: Some(content),
             expire_time: None,
+            change: self.changes.written(),
             payload_sha256: payload_hash.as_bytes().to_vec().into(),
         })
     }
@@ -122,7 +134,7 @@ async fn submit(agency: &Agency, submission: v1::Submission, out: &Out) -> Resul
     let bytes = match &submission.content {
         Some(Content::Edxml(edxml)) => edxml.file.len(),
         Some(Content::Document(document)) => document.payload.len(),
-        None => 0,
+        Some(Content::Recall(_)) | None => 0,
     };
     let bar = (bytes > LARGE_BYTES).then(|| progress::busy(out, Word::Sending, bytes as u64));
     let accepted = agency.submit(submission).await;
@@ -150,5 +162,10 @@ fn show(out: &mut Out, acceptance: &v1::Acceptance) -> Result<(), Exit> {
     for delivery in &acceptance.deliveries {
         table.add_row([&delivery.delivery_id, &delivery.recipient, &delivery.addressed_to]);
     }
-    out.text(table)
+    out.text(table)?;
+    let Some(changed) = &acceptance.changed else { return Ok(()) };
+    for document in &changed.unknown_documents {
+        out.note(format_args!("{}: {document}", out.word(Word::DocumentUnknown)));
+    }
+    out.text(tables::changed(out.lang(), &changed.deliveries))
 }

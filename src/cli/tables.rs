@@ -51,6 +51,10 @@ pub fn timeline(lang: Lang, receipts: &[v1::Receipt], delivery_id: &str) -> Tabl
 pub fn event(lang: Lang, receipt: &v1::Receipt) -> String {
     match receipt.kind() {
         v1::ReceiptKind::Status => words::status_text(receipt.status(), lang),
+        v1::ReceiptKind::Requested => {
+            let asked = words::message_kind(receipt.asked(), lang);
+            format!("{}: {asked}", words::kind(receipt.kind()).text(lang))
+        }
         kind => words::kind(kind).text(lang).to_owned(),
     }
 }
@@ -86,6 +90,44 @@ pub fn reason(lang: Lang, receipt: &v1::Receipt) -> String {
     said.join("; ")
 }
 
+/// What a change did to the deliveries of earlier messages.
+pub fn changed(lang: Lang, changed: &[v1::ChangedDelivery]) -> Table {
+    let heads =
+        [Word::Message, Word::Delivery, Word::Recipient, Word::AddressedTo, Word::Asked, Word::Effect];
+    let mut table = framed(lang, &heads);
+    for one in changed {
+        table.add_row([
+            one.message_id.clone(),
+            one.delivery_id.clone(),
+            one.recipient.clone(),
+            one.addressed_to.clone(),
+            words::message_kind(one.asked(), lang),
+            words::effect(one).text(lang).to_owned(),
+        ]);
+    }
+    table
+}
+
+/// A chain of changes, one line a message.
+pub fn lineage(lang: Lang, links: &[v1::LineageLink]) -> Table {
+    let heads = [Word::AcceptTime, Word::Message, Word::Kind, Word::Changes, Word::Effect];
+    let mut table = framed(lang, &heads);
+    for link in links {
+        let effects = link.changed.iter().map(|one| {
+            let effect = words::effect(one).text(lang);
+            format!("{} ({}): {effect}", one.recipient, one.delivery_id)
+        });
+        table.add_row([
+            times::short(link.accept_time.as_ref()),
+            link.message_id.clone(),
+            words::message_kind(link.kind(), lang),
+            link.changes_message_ids.join(", "),
+            effects.collect::<Vec<_>>().join("\n"),
+        ]);
+    }
+    table
+}
+
 /// Where deliveries stand.
 pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
     let heads = [
@@ -96,17 +138,28 @@ pub fn deliveries(lang: Lang, statuses: &[v1::DeliveryStatus]) -> Table {
         Word::Attempts,
         Word::DueTime,
         Word::BusinessStatus,
+        Word::AcknowledgeBy,
+        Word::OverdueTime,
     ];
     let mut table = framed(lang, &heads);
     for status in statuses {
+        let mut state = words::state(status.state()).text(lang).to_owned();
+        let mut due = status.due_time.as_ref();
+        if let Some(outage) = &status.push_outage {
+            let cause = words::cause(outage.cause()).map_or("", |cause| cause.text(lang));
+            state.push_str(&format!("; {cause}"));
+            due = outage.next_attempt_time.as_ref().or(due);
+        }
         table.add_row([
             status.delivery_id.clone(),
             status.recipient.clone(),
             status.addressed_to.clone(),
-            words::state(status.state()).text(lang).to_owned(),
+            state,
             status.attempts.to_string(),
-            times::short(status.due_time.as_ref()),
+            times::short(due),
             words::status_text(status.status(), lang),
+            times::short(status.acknowledge_due_time.as_ref()),
+            times::short(status.overdue_time.as_ref()),
         ]);
     }
     table

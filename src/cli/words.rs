@@ -66,6 +66,7 @@ words! {
     Code = "Số, ký hiệu", "Number";
     Subject = "Trích yếu", "Subject";
     UrgencyLevel = "Độ khẩn", "Urgency";
+    DueDate = "Hạn xử lý", "Due date";
     AcceptTime = "Trục nhận lúc", "Accepted at";
     ExpireTime = "Hết hạn lúc", "Expires at";
     Payload = "Nội dung", "Payload";
@@ -93,6 +94,20 @@ words! {
     ParkedId = "Mã lưu tạm", "Parked id";
     ParkCause = "Nguyên nhân", "Cause";
 
+    Endpoint = "Điểm nhận", "Endpoint";
+    EndpointServer = "Chứng thư của điểm nhận", "Certificate of";
+    InFlightMax = "Số lượt giao cùng lúc", "Deliveries at a time";
+    CallTimeout = "Thời hạn một lần gọi (giây)", "Time for a call (s)";
+    ReceiptsPushed = "Biên nhận đã đưa tới", "Receipts brought up to";
+    RegisteredAt = "Đăng ký lúc", "Registered at";
+    RegisteredBy = "Đăng ký bởi", "Registered by";
+    OutSince = "Gián đoạn từ", "Out since";
+    InVain = "Số lần gọi không được", "Attempts in vain";
+    LinkUp = "đang nhận", "takes what it is brought";
+    LinkOut = "gián đoạn", "takes nothing at present";
+    LinkPaused = "tạm dừng", "paused";
+    LinkDeleted = "đã xóa điểm nhận; văn bản chờ trong hộp thư", "deleted; what comes waits in the mailbox";
+
     Accepted = "đã tiếp nhận lên trục", "accepted";
     Redirected = "chuyển hướng", "redirected";
     Offered = "đã đưa tới nơi nhận", "offered";
@@ -102,6 +117,20 @@ words! {
     Expired = "quá hạn", "expired";
     Cancelled = "đã lấy lại", "cancelled";
     Dead = "cần người xử lý", "dead";
+    Purged = "đã xóa nội dung", "payload purged";
+    Held = "lưu giữ theo yêu cầu", "held";
+    Released = "thôi lưu giữ", "released";
+    Replayed = "cho giao lại", "replayed";
+    Discarded = "người vận hành hủy bỏ", "an operator gave it up";
+    PurgeTime = "Xóa nội dung lúc", "Payload purged at";
+    DeadSince = "Dừng từ (+07:00)", "Dead since (+07:00)";
+    Hold = "Mã lưu giữ", "Hold";
+    HeldThing = "Đối tượng lưu giữ", "Keeps";
+    SetBy = "Người đặt", "Set by";
+    SetTime = "Đặt lúc (+07:00)", "Set at (+07:00)";
+    ReleasedBy = "Người thôi", "Released by";
+    ReleaseTime = "Thôi lúc (+07:00)", "Released at (+07:00)";
+    MoreDead = "còn nữa: chạy lại lệnh", "there are more: run the command again";
     Queued = "đang chờ lấy", "queued";
     InFlight = "đang giao", "in flight";
     Waiting = "chờ giao lại", "waiting";
@@ -114,6 +143,11 @@ words! {
     AttemptsExhausted = "đã hết số lần giao", "offered as often as allowed";
     RecipientClosed = "nơi nhận đã đóng", "the recipient has closed";
     QueueRefused = "hàng đợi của nơi nhận không nhận", "the recipient's queue did not take it";
+    PushUnreachable = "không gọi được điểm nhận", "the recipient's endpoint takes nothing";
+    PushTimedOut = "điểm nhận không trả lời kịp", "the recipient's endpoint did not answer in time";
+    PushFailed = "điểm nhận gặp lỗi", "the recipient's endpoint failed";
+    PushRefused = "điểm nhận không nhận lượt này", "the recipient's endpoint will not take it";
+    PushLinkRefused = "điểm nhận không đúng hoặc không cho gọi", "the recipient's endpoint is wrong or not open to the gateway";
     NextAttempt = "giao lại từ", "again from";
 
     Normal = "thường", "normal";
@@ -139,6 +173,32 @@ words! {
     StatusChangeAgreed = "đồng ý cập nhật/lấy lại", "agrees to the change";
     StatusChangeRefused = "từ chối cập nhật/lấy lại", "refuses the change";
 
+    Requested = "đã yêu cầu nơi nhận", "asked";
+    Lapsed = "yêu cầu không còn hiệu lực", "request lapsed";
+    Kind = "Loại", "Kind";
+    KindDocument = "văn bản", "document";
+    KindRecall = "thu hồi", "recall";
+    KindUpdate = "cập nhật", "update";
+    KindReplacement = "thay thế", "replacement";
+    Changes = "Thay đổi thông điệp", "Changes";
+    Effect = "Kết quả ở nơi nhận", "Outcome at recipients";
+    EffectAsked = "đã yêu cầu, chờ trả lời", "asked, not answered";
+    EffectNothing = "không còn gì để làm", "nothing to do";
+    AnswerAgreed = "nơi nhận đồng ý", "agreed";
+    AnswerRefused = "nơi nhận từ chối", "refused";
+    Asked = "Yêu cầu", "Asked";
+    Lineage = "Chuỗi thay đổi", "Chain of changes";
+    DocumentUnknown = "trục không biết văn bản này", "no such document is known here";
+    Overdue = "chưa xác nhận đúng hạn", "overdue";
+    AcknowledgeBy = "Hạn xác nhận (+07:00)", "Acknowledge by (+07:00)";
+    AcknowledgeTime = "Xác nhận lúc (+07:00)", "Acknowledged at (+07:00)";
+    OverdueTime = "Ghi nhận quá hạn (+07:00)", "Overdue since (+07:00)";
+    DueCount = "Phải xác nhận", "Due";
+    OverdueCount = "Không đúng hạn", "Overdue";
+    OverdueNow = "Còn chưa xác nhận", "Still overdue";
+    InTimeShare = "Đúng hạn", "In time";
+    AllDays = "tất cả", "all";
+
     Subjects = "Chủ thể", "Subject";
     Role = "Vai trò", "Role";
     Serial = "Số sê-ri", "Serial";
@@ -156,7 +216,7 @@ words! {
     Procedure = "Thủ tục", "Procedure";
     Step = "Bước", "Step";
     DossierDue = "Hẹn trả (+07:00)", "Due (+07:00)";
-    Overdue = "quá hạn", "overdue";
+    DossierOverdue = "quá hạn", "overdue";
     MissingSteps = "Bước còn thiếu", "Missing steps";
     Department = "Phòng ban", "Department";
     Note = "Nội dung", "Note";
@@ -186,6 +246,13 @@ pub fn kind(kind: v1::ReceiptKind) -> Word {
         v1::ReceiptKind::Cancelled => Word::Cancelled,
         v1::ReceiptKind::Dead => Word::Dead,
         v1::ReceiptKind::Status => Word::Reported,
+        v1::ReceiptKind::Requested => Word::Requested,
+        v1::ReceiptKind::Lapsed => Word::Lapsed,
+        v1::ReceiptKind::Purged => Word::Purged,
+        v1::ReceiptKind::Held => Word::Held,
+        v1::ReceiptKind::Released => Word::Released,
+        v1::ReceiptKind::Replayed => Word::Replayed,
+        v1::ReceiptKind::Overdue => Word::Overdue,
     }
 }
 
@@ -233,7 +300,38 @@ pub fn cause(cause: v1::DeliveryCause) -> Option<Word> {
         v1::DeliveryCause::AttemptsExhausted => Word::AttemptsExhausted,
         v1::DeliveryCause::QueueRefused => Word::QueueRefused,
         v1::DeliveryCause::RecipientClosed => Word::RecipientClosed,
+        v1::DeliveryCause::Discarded => Word::Discarded,
+        v1::DeliveryCause::PushUnreachable => Word::PushUnreachable,
+        v1::DeliveryCause::PushTimedOut => Word::PushTimedOut,
+        v1::DeliveryCause::PushFailed => Word::PushFailed,
+        v1::DeliveryCause::PushRefused => Word::PushRefused,
+        v1::DeliveryCause::PushLinkRefused => Word::PushLinkRefused,
     })
+}
+
+/// The word for a kind of message, or for what one asks; nothing where there is none.
+pub fn message_kind(kind: v1::MessageKind, lang: Lang) -> String {
+    let word = match kind {
+        v1::MessageKind::Unspecified => return String::new(),
+        v1::MessageKind::Document => Word::KindDocument,
+        v1::MessageKind::Recall => Word::KindRecall,
+        v1::MessageKind::Update => Word::KindUpdate,
+        v1::MessageKind::Replacement => Word::KindReplacement,
+    };
+    word.text(lang).to_owned()
+}
+
+/// The word for what a change did to a delivery, and how that was answered.
+pub fn effect(changed: &v1::ChangedDelivery) -> Word {
+    match (changed.effect(), changed.answer()) {
+        (v1::ChangeEffect::Unspecified, _) => Word::Unknown,
+        (v1::ChangeEffect::Cancelled, _) => Word::Cancelled,
+        (v1::ChangeEffect::Nothing, _) => Word::EffectNothing,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Unspecified) => Word::EffectAsked,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Agreed) => Word::AnswerAgreed,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Refused) => Word::AnswerRefused,
+        (v1::ChangeEffect::Asked, v1::ChangeAnswer::Lapsed) => Word::Lapsed,
+    }
 }
 
 /// The word for an urgency.

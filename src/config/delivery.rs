@@ -1,5 +1,6 @@
 //! `[delivery]`: retries and expiry.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct Delivery {
     pub retry_jitter: f64,
     /// Attempts after which a disconnect leads to another one at once.
     pub prompt_attempts: u32,
+    /// Deliveries of more urgent lanes after which a lane has its turn.
+    pub urgent_run_max: NonZeroU32,
     /// Stillness after which a served mailbox is stalled.
     #[serde(with = "duration")]
     pub stall_after: Duration,
@@ -42,6 +45,7 @@ impl Delivery {
         check::number("delivery.retry_jitter", self.retry_jitter, 0.0..=0.9)?;
         let (second, hour) = (Duration::from_secs(1), Duration::from_secs(3_600));
         check::time("delivery.stall_after", self.stall_after, second..=hour)?;
+        check::number("delivery.urgent_run_max", self.urgent_run_max.get(), 1..=1_000_000)?;
         check::number("delivery.prompt_attempts", self.prompt_attempts, 0..=self.attempts_max)
     }
 }

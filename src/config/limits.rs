@@ -1,5 +1,7 @@
 //! `[limits]`: what one organ, one stream or one request may take up.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::limits::{ENVELOPE_BYTES_MAX, PAYLOAD_BYTES_CEILING};
@@ -31,10 +33,13 @@ pub struct Limits {
     pub hot_bytes_max: usize,
     /// Memory for payloads not yet on disk, bytes.
     pub in_flight_bytes_max: usize,
+    /// CSV files of what differs for single organs.
+    pub organs: Vec<PathBuf>,
 }
 
 impl Limits {
     pub(super) fn check(&self) -> Result<(), Flaw> {
+        self.organs.iter().try_for_each(|file| check::path("limits.organs", file))?;
         check::number("limits.payload_bytes_max", self.payload_bytes_max, 1_024..=PAYLOAD_BYTES_CEILING)?;
         check::number("limits.stream_window", self.stream_window, 1..=65_536)?;
         let most = usize::MAX >> 1;

@@ -15,7 +15,7 @@ use crate::domain::delivery::{DeliveryId, Event, Hold, Lease};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Cause};
 use crate::domain::time::Timestamp;
-use crate::ledger::{self, Ready, StepRequest};
+use crate::ledger::{self, MessageRecord, Ready, StepRequest};
 
 /// Batches of settlements waiting for their commit; beyond it the collector reads no more of them.
 const SETTLING_MAX: usize = 8;
@@ -46,6 +46,8 @@ pub enum Handed {
     Deliveries(Vec<Offered>),
     /// Answers to settlements, in the order of those.
     Settled(Vec<SettleAnswer>),
+    /// What is overdue, the newest first.
+    Overdue(Vec<MessageRecord>),
 }
 
 /// Answers to hand out; the ledger's error ends the collector.
@@ -83,12 +85,13 @@ impl Dispatch {
     /// unsettled then is ready again.
     pub async fn collect(
         self: Arc<Self>,
-        options: CollectorOptions,
+        mut options: CollectorOptions,
         mut settlements: mpsc::Receiver<Vec<WrittenSettlement>>,
         out: Out,
         stop: CancellationToken,
     ) {
         self.metrics.collectors.increment(1.0);
+        options.window = self.window(&options.organ, options.window);
         let consumer = Arc::clone(&self.broker).consume(&options.organ);
         let serving = self.served.serve(&options.organ);
         let mut collector = Collector {
@@ -117,6 +120,9 @@ impl Collector {
         settlements: &mut mpsc::Receiver<Vec<WrittenSettlement>>,
         stop: &CancellationToken,
     ) -> Result<(), ledger::Error> {
+        let mut told = self.dispatch.notices.watch();
+        // What is overdue already is told first.
+        told.mark_changed();
         loop {
             let room = self.options.window.saturating_sub(self.held.len()).min(OFFER_MAX);
             let room_bytes = self.options.window_bytes.saturating_sub(self.held_bytes);
@@ -127,6 +133,7 @@ impl Collector {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.out.closed() => return Ok(()),
+                Ok(()) = told.changed() => self.notify().await?,
                 () = tokio::time::sleep(stall_in.unwrap_or_default()), if stall_in.is_some() => {}
                 written = settlements.recv(), if self.settling.len() < SETTLING_MAX => match written {
                     Some(written) => self.settle(written).await?,
@@ -143,6 +150,15 @@ impl Collector {
                 }
             }
         }
+    }
+
+    /// Tells what is overdue.
+    async fn notify(&mut self) -> Result<(), ledger::Error> {
+        let overdue = self.dispatch.overdue_notice(&self.options.organ).await?;
+        if !overdue.is_empty() {
+            send(&self.out, Handed::Overdue(overdue)).await;
+        }
+        Ok(())
     }
 
     /// Asks the ledger for leases, and loads the messages, while settlements go on.
@@ -294,8 +310,14 @@ async fn send(out: &Out, handed: Handed) {
 }
 
 impl Dispatch {
+    /// How many deliveries whoever serves an organ's mailbox may hold, of as many as it asks for.
+    pub(super) fn window(&self, organ: &OrganId, asked: usize) -> usize {
+        let allowed = self.allowances.load().of(organ).window_max;
+        allowed.map_or(asked, |allowed| asked.min(allowed as usize))
+    }
+
     /// Leases deliveries taken from the broker; gives those the ledger granted, with their messages, in order.
-    pub(super) async fn offer(
+    pub async fn offer(
         &self,
         organ: &OrganId,
         taken: &[Ready],

@@ -23,6 +23,7 @@ impl Dispatch {
         wait: Duration,
         given_up: CancellationToken,
     ) -> Result<Vec<Offered>, ledger::Error> {
+        let limit = self.window(&organ, limit);
         let mut consumer = Arc::clone(&self.broker).consume(&organ);
         let serving = self.served.serve(&organ);
         let deadline = tokio::time::Instant::now() + wait;

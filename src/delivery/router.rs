@@ -44,7 +44,9 @@ impl Router {
         if let Some(due) = commit.due {
             self.alarm.no_later_than(due);
         }
+        self.dispatch.links.changed(Some(commit.links));
         if commit.missed {
+            self.dispatch.links.may_have_changed();
             self.dispatch.heads.may_have_grown();
             self.dispatch.broker.look_again();
             self.alarm.recover();

@@ -14,6 +14,7 @@ pub struct Served(Arc<Mutex<HashMap<OrganId, Arc<Service>>>>);
 struct Service {
     collectors: AtomicUsize,
     full: AtomicUsize,
+    out: AtomicUsize,
     moved: AtomicU64,
 }
 
@@ -23,6 +24,7 @@ pub struct Serving {
     organ: OrganId,
     service: Arc<Service>,
     full: bool,
+    out: bool,
     served: Arc<Mutex<HashMap<OrganId, Arc<Service>>>>,
 }
 
@@ -35,8 +37,17 @@ pub struct Look {
     pub collectors: usize,
     /// How many of them can take nothing more before they settle.
     pub full: usize,
+    /// How many of them bring deliveries to an endpoint that takes nothing.
+    pub out: usize,
     /// Deliveries handed over and settlements taken since somebody began to serve it.
     pub moved: u64,
+}
+
+impl Look {
+    /// Whether all who serve it bring deliveries to an endpoint that takes nothing.
+    pub fn is_out(&self) -> bool {
+        self.out == self.collectors
+    }
 }
 
 impl Served {
@@ -48,7 +59,7 @@ impl Served {
     pub fn serve(&self, organ: &OrganId) -> Serving {
         let service = Arc::clone(self.lock().entry(organ.clone()).or_default());
         service.collectors.fetch_add(1, Ordering::Relaxed);
-        Serving { organ: organ.clone(), service, full: false, served: Arc::clone(&self.0) }
+        Serving { organ: organ.clone(), service, full: false, out: false, served: Arc::clone(&self.0) }
     }
 
     /// How each of them stands, in no order.
@@ -58,6 +69,7 @@ impl Served {
             organ: organ.clone(),
             collectors: service.collectors.load(Ordering::Relaxed),
             full: service.full.load(Ordering::Relaxed),
+            out: service.out.load(Ordering::Relaxed),
             moved: service.moved.load(Ordering::Relaxed),
         });
         look.collect()
@@ -72,19 +84,30 @@ impl Serving {
 
     /// Whether it can take more.
     pub fn full(&mut self, full: bool) {
-        if full == std::mem::replace(&mut self.full, full) {
-            return;
+        if full != std::mem::replace(&mut self.full, full) {
+            count(&self.service.full, full);
         }
-        match full {
-            true => self.service.full.fetch_add(1, Ordering::Relaxed),
-            false => self.service.full.fetch_sub(1, Ordering::Relaxed),
-        };
     }
+
+    /// Whether it brings deliveries to an endpoint that takes nothing.
+    pub fn out(&mut self, out: bool) {
+        if out != std::mem::replace(&mut self.out, out) {
+            count(&self.service.out, out);
+        }
+    }
+}
+
+fn count(those: &AtomicUsize, one_more: bool) {
+    match one_more {
+        true => those.fetch_add(1, Ordering::Relaxed),
+        false => those.fetch_sub(1, Ordering::Relaxed),
+    };
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
         self.full(false);
+        self.out(false);
         let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
         if self.service.collectors.fetch_sub(1, Ordering::Relaxed) == 1 {
             served.remove(&self.organ);
@@ -105,7 +128,7 @@ mod tests {
         first.full(true);
         first.full(true);
         second.moved(3);
-        let look = Look { organ, collectors: 2, full: 1, moved: 3 };
+        let look = Look { organ, collectors: 2, full: 1, out: 0, moved: 3 };
         assert_eq!(served.look(), std::slice::from_ref(&look));
         drop(first);
         assert_eq!(served.look(), [Look { collectors: 1, full: 0, ..look }]);

@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use super::Dispatch;
 use super::served::Look;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::ledger;
 use crate::metrics::StallReason;
@@ -64,7 +63,8 @@ impl Stalls {
                 continue;
             };
             let mut now = match before {
-                Some(same) if same.moved == look.moved && same.head == head => same,
+                // An attempt in vain takes the first delivery out for a moment.
+                Some(same) if same.moved == look.moved && (same.head == head || look.is_out()) => same,
                 moved => {
                     moves_again(&look.organ, moved);
                     Watched { moved: look.moved, head, since: Instant::now(), stalled: None }
@@ -84,21 +84,17 @@ impl Stalls {
 
     /// The first ready delivery of a mailbox.
     async fn head(&self, organ: &OrganId) -> Result<Option<DeliveryId>, ledger::Error> {
-        for lane in Lane::ALL {
-            let first = self.dispatch.ledger.ready(organ, lane, DeliveryId(0), 1).await?;
-            if let Some(first) = first.first() {
-                return Ok(Some(first.delivery));
-            }
-        }
-        Ok(None)
+        let first = self.dispatch.ledger.ready_in_lanes(organ, 1).await?;
+        Ok(first.first().map(|(_, ready)| ready.delivery))
     }
 
     async fn stalled(&self, look: &Look, watched: &mut Watched) -> Result<(), ledger::Error> {
         let health = self.dispatch.broker.health();
-        let reason = match (&health, look.full == look.collectors) {
-            (Err(_), _) => StallReason::BrokerAway,
-            (Ok(()), true) => StallReason::CollectorsFull,
-            (Ok(()), false) => StallReason::NotHandedOver,
+        let reason = match &health {
+            _ if look.is_out() => StallReason::LinkOut,
+            Err(_) => StallReason::BrokerAway,
+            Ok(()) if look.full + look.out == look.collectors => StallReason::CollectorsFull,
+            Ok(()) => StallReason::NotHandedOver,
         };
         if watched.stalled != Some(reason) {
             tracing::warn!(

@@ -115,6 +115,14 @@ pub fn vietnam_day(at: Timestamp) -> Date {
     i32::try_from(EPOCH_JULIAN_DAY + days).ok().and_then(|day| Date::from_julian_day(day).ok()).unwrap_or(end)
 }
 
+/// A point in time as Vietnam writes it, whole seconds: `2026-02-17T17:00:00+07:00`.
+pub fn vietnam_time(at: Timestamp) -> String {
+    const OFFSET_S: i64 = 7 * 3_600;
+    let second = (at.as_micros().div_euclid(1_000_000)).saturating_add(OFFSET_S).rem_euclid(86_400);
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{}T{hour:02}:{minute:02}:{second:02}+07:00", vietnam_day(at))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

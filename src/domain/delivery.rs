@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::duty::AcknowledgedBy;
 use super::limits::DEFER_S_MAX;
 use super::organ_id::OrganId;
 use super::receipt::{Cause, ReceiptKind};
@@ -76,7 +77,7 @@ pub enum State {
     Rejected,
     /// End: not taken by its deadline.
     Expired,
-    /// End: recalled before it was fetched.
+    /// End: recalled before it was fetched, or dead and given up by an operator.
     Cancelled,
     /// Cannot go on by itself; an operator decides, or the deadline.
     Dead,
@@ -146,12 +147,20 @@ pub struct Progress {
     pub due_at: Option<Timestamp>,
     /// When it expires.
     pub expires_at: Timestamp,
+    /// Attempts among those made that failed for reasons of the link, or were made before a replay: they do not count
+    /// towards the most there may be.
+    pub spared: u32,
 }
 
 impl Progress {
     /// A delivery just accepted.
     pub fn accepted(expires_at: Timestamp) -> Self {
-        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at }
+        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at, spared: 0 }
+    }
+
+    /// The attempts that count.
+    pub fn counted(&self) -> u32 {
+        self.attempt.saturating_sub(self.spared)
     }
 }
 
@@ -172,6 +181,23 @@ pub enum Outcome {
         /// Not before this time.
         retry_at: Option<Timestamp>,
     },
+}
+
+/// What becomes of a delivery that an endpoint did not take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// It comes again after its own backoff.
+    Retry {
+        /// Not before this time.
+        not_before: Timestamp,
+    },
+    /// The endpoint takes nothing at all: it keeps its place in the mailbox, and the attempt does not count.
+    Spare {
+        /// When the endpoint is tried again.
+        retry_at: Timestamp,
+    },
+    /// It cannot go on by itself.
+    Park,
 }
 
 /// Something that happens to a delivery.
@@ -198,6 +224,17 @@ pub enum Event {
         /// Why.
         cause: Cause,
     },
+    /// It was brought to the recipient's endpoint, and not taken.
+    NotTaken {
+        /// The attempt that was made.
+        lease: Lease,
+        /// Why.
+        cause: Cause,
+        /// The same in words.
+        reason: String,
+        /// What now.
+        then: Then,
+    },
     /// What holds it shall hold it longer.
     Renew {
         /// The attempt that is held.
@@ -213,10 +250,29 @@ pub enum Event {
         to: OrganId,
         /// By which law.
         legal_basis: String,
+        /// Until when the organ that took over is to acknowledge it.
+        acknowledge_by: Timestamp,
     },
     /// Its recipient has closed and it is not known who took over.
     Strand {
         /// What is known, in words.
+        reason: String,
+    },
+    /// Its sender takes it back.
+    Cancel {
+        /// Whether its recipient, who was handed it, has agreed; otherwise it ends only where it never was offered.
+        agreed: bool,
+        /// Why, in the sender's words.
+        reason: String,
+    },
+    /// An operator sends it on its way again, for as many attempts as a new one gets.
+    Replay {
+        /// Why, in the operator's words; may be empty.
+        reason: String,
+    },
+    /// An operator gives it up.
+    Discard {
+        /// Why, in the operator's words.
         reason: String,
     },
 }
@@ -224,7 +280,7 @@ pub enum Event {
 /// How retries go.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// After this many attempts a delivery is dead.
+    /// After this many attempts a delivery is dead; when an operator replays it, after as many again.
     pub attempts_max: u32,
     /// The first backoff.
     pub retry_delay_min: Duration,
@@ -234,6 +290,8 @@ pub struct Policy {
     pub retry_jitter: f64,
     /// Up to this attempt, a delivery whose connection ended is ready again at once.
     pub prompt_attempts: u32,
+    /// What counts as acknowledging a delivery.
+    pub acknowledged_by: AcknowledgedBy,
 }
 
 impl Policy {
@@ -289,6 +347,12 @@ pub enum StepRefused {
     /// Its due time has not come.
     #[error("the delivery is not due")]
     NotDue,
+    /// Its recipient has been offered it.
+    #[error("the delivery was offered")]
+    Offered,
+    /// It can go on by itself: only a dead one is replayed or discarded.
+    #[error("the delivery is {}, not dead", .0.as_str())]
+    NotDead(State),
 }
 
 /// Decides what an event does to a delivery. `chance` (0 to 1) places a retry within its jitter.
@@ -306,11 +370,17 @@ pub fn step(
             if now.state != State::InFlight || now.attempt != lease.0 {
                 return Err(StepRefused::LeaseLost);
             }
-            let delay = match now.attempt <= policy.prompt_attempts {
+            let delay = match now.counted() <= policy.prompt_attempts {
                 true => Duration::ZERO,
-                false => policy.backoff(now.attempt, chance),
+                false => policy.backoff(now.counted(), chance),
             };
             Ok(again(now, *cause, String::new(), at, delay, policy))
+        }
+        Event::NotTaken { lease, cause, reason, then } => {
+            if now.state != State::InFlight || now.attempt != lease.0 {
+                return Err(StepRefused::LeaseLost);
+            }
+            Ok(not_taken(now, *cause, reason.clone(), *then, at, policy, chance))
         }
         Event::Renew { lease, until } => renew(now, *lease, *until),
         Event::Due => due(now, at, policy, chance),
@@ -330,6 +400,76 @@ pub fn step(
                 next,
                 Some(Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Dead) }),
             ))
+        }
+        Event::Cancel { agreed, reason } => cancel(now, *agreed, reason),
+        Event::Replay { reason } => {
+            parked(now, at)?;
+            // The attempt goes on, since it fences leases; what was made of it counts no more.
+            let next = Progress { state: State::Queued, spared: now.attempt, ..*now };
+            let entry = Entry { reason: reason.clone(), ..Entry::of(ReceiptKind::Replayed) };
+            Ok(Step::Moved(next, Some(entry)))
+        }
+        Event::Discard { reason } => {
+            parked(now, at)?;
+            let cause = Some(Cause::Discarded);
+            let entry = Entry { cause, reason: reason.clone(), ..Entry::of(ReceiptKind::Cancelled) };
+            Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
+        }
+    }
+}
+
+/// Whether an operator can decide about a delivery: it is dead, and its deadline has not passed.
+fn parked(now: &Progress, at: Timestamp) -> Result<(), StepRefused> {
+    match now.state {
+        State::Dead if at < now.expires_at => Ok(()),
+        // It expires instead.
+        State::Dead => Err(StepRefused::NotReady),
+        other => Err(StepRefused::NotDead(other)),
+    }
+}
+
+fn cancel(now: &Progress, agreed: bool, reason: &str) -> Result<Step, StepRefused> {
+    if now.state.is_end() {
+        return Err(StepRefused::Ended(now.state));
+    }
+    if now.attempt > 0 && !agreed {
+        return Err(StepRefused::Offered);
+    }
+    let entry = Entry { reason: reason.to_owned(), ..Entry::of(ReceiptKind::Cancelled) };
+    Ok(Step::Moved(ended(now, State::Cancelled), Some(entry)))
+}
+
+fn not_taken(
+    now: &Progress,
+    cause: Cause,
+    reason: String,
+    then: Then,
+    at: Timestamp,
+    policy: &Policy,
+    chance: f64,
+) -> Step {
+    match then {
+        Then::Retry { not_before } => {
+            let delay = policy.backoff(now.counted(), chance).max(not_before.since(at));
+            again(now, cause, reason, at, delay, policy)
+        }
+        Then::Spare { retry_at } => {
+            let next = Progress {
+                state: State::Queued,
+                hold: None,
+                due_at: Some(now.expires_at),
+                spared: now.spared.saturating_add(1),
+                ..*now
+            };
+            let retry_time = Some(retry_at);
+            Step::Moved(
+                next,
+                Some(Entry { cause: Some(cause), reason, retry_time, ..Entry::of(ReceiptKind::Deferred) }),
+            )
+        }
+        Then::Park => {
+            let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
+            Step::Moved(next, Some(Entry { cause: Some(cause), reason, ..Entry::of(ReceiptKind::Dead) }))
         }
     }
 }
@@ -389,7 +529,7 @@ fn settle(
         Outcome::Deferred { .. } if now.state != State::InFlight => return Ok(Step::Unchanged),
         Outcome::Deferred { reason, retry_at } => {
             let wish = retry_at.map_or(Duration::ZERO, |t| t.since(at)).min(Duration::from_secs(DEFER_S_MAX));
-            let delay = policy.backoff(now.attempt, chance).max(wish);
+            let delay = policy.backoff(now.counted(), chance).max(wish);
             return Ok(again(now, Cause::RecipientDeferred, reason.clone(), at, delay, policy));
         }
     };
@@ -419,7 +559,7 @@ fn due(now: &Progress, at: Timestamp, policy: &Policy, chance: f64) -> Result<St
     }
     Ok(match now.state {
         State::InFlight => {
-            let delay = policy.backoff(now.attempt, chance);
+            let delay = policy.backoff(now.counted(), chance);
             again(now, Cause::LeaseExpired, String::new(), at, delay, policy)
         }
         State::Waiting => {
@@ -438,7 +578,7 @@ fn again(
     delay: Duration,
     policy: &Policy,
 ) -> Step {
-    if now.attempt >= policy.attempts_max {
+    if now.counted() >= policy.attempts_max {
         let next = Progress { state: State::Dead, hold: None, due_at: Some(now.expires_at), ..*now };
         let cause = Some(Cause::AttemptsExhausted);
         return Step::Moved(next, Some(Entry { cause, reason, ..Entry::of(ReceiptKind::Dead) }));

@@ -10,6 +10,8 @@ pub const ORGAN_ID_GROUPS_MAX: usize = 4;
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 /// Most recipients of one message.
 pub const RECIPIENTS_MAX: usize = 500;
+/// Most earlier messages one message changes.
+pub const CHANGE_TARGETS_MAX: usize = 20;
 /// Longest subject, abstract, organ address and attachment name, characters (edXML).
 pub const SUBJECT_CHARS_MAX: usize = 500;
 /// Longest organ name, characters (edXML).
@@ -78,6 +80,10 @@ pub const RECEIPTS_PAGE_MAX: usize = 500;
 pub const LIST_PAGE_MAX: u32 = 200;
 /// Messages in a page of a list that names no size.
 pub const LIST_PAGE_DEFAULT: u32 = 50;
+/// Farthest apart of the days for which the figures of the duty are asked.
+pub const DUTY_DAYS_MAX: i32 = 366;
+/// Days before the last one where no first one is named.
+pub const DUTY_DAYS_DEFAULT: i32 = 30;
 /// Most organs in one page of the directory.
 pub const ORGANS_PAGE_MAX: u32 = 1_000;
 /// Organs in a page of the directory that names no size.
@@ -109,6 +115,30 @@ pub const DOSSIER_FILTER_MAX: usize = 100;
 pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
 /// Most connections that share one consumer.
 pub const CONSUMER_SHARES_MAX: u32 = 64;
+/// Most dead letters in one page, and most that are named in one call.
+pub const DEAD_LETTERS_MAX: u32 = 1_000;
+/// Dead letters in a page that names no size.
+pub const DEAD_LETTERS_DEFAULT: u32 = 100;
+/// Most dead letters one call decides about by a filter.
+pub const DEAD_LETTERS_DECIDED_MAX: u32 = 10_000;
+/// Most holds in one page.
+pub const HOLDS_PAGE_MAX: u32 = 1_000;
+/// Holds in a page that names no size.
+pub const HOLDS_PAGE_DEFAULT: u32 = 100;
+/// Longest endpoint of a push link, characters.
+pub const ENDPOINT_CHARS_MAX: usize = 300;
+/// Most deliveries a push link can have on their way.
+pub const PUSH_WINDOW_MAX: u32 = 256;
+/// Deliveries on their way of a push link that names no number.
+pub const PUSH_WINDOW_DEFAULT: u32 = 16;
+/// Shortest time a push link can give a call, seconds.
+pub const PUSH_TIMEOUT_S_MIN: u64 = 1;
+/// Longest time a push link can give a call, seconds.
+pub const PUSH_TIMEOUT_S_MAX: u64 = 300;
+/// Time a call has on a push link that names none, seconds.
+pub const PUSH_TIMEOUT_S_DEFAULT: u64 = 30;
+/// The slowest line a large document is brought over, bytes a second.
+pub const PUSH_LINE_BYTES_PER_S: u64 = 64 * 1024;
 
 /// Largest payload an operator can allow, bytes: four times the 50 MB of a real hub.
 pub const PAYLOAD_BYTES_CEILING: usize = 200 * 1024 * 1024;

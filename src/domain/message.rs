@@ -148,23 +148,49 @@ impl Urgency {
     pub fn lane(self) -> Lane {
         match self {
             Self::Normal => Lane::Normal,
-            Self::Urgent | Self::VeryUrgent | Self::Express | Self::TimedExpress => Lane::Urgent,
+            Self::Urgent => Lane::Urgent,
+            Self::VeryUrgent => Lane::VeryUrgent,
+            Self::Express => Lane::Express,
+            Self::TimedExpress => Lane::TimedExpress,
         }
     }
 }
 
-/// A lane of a mailbox. The urgent one is served first.
+/// A lane of a mailbox: one for each urgency, the most urgent served first. [`crate::domain::turns`] says how long a lower one waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lane {
-    /// Served first.
+    /// Hỏa tốc hẹn giờ.
+    TimedExpress,
+    /// Hỏa tốc.
+    Express,
+    /// Thượng khẩn.
+    VeryUrgent,
+    /// Khẩn.
     Urgent,
-    /// Served when the urgent lane is empty.
+    /// Thường.
     Normal,
 }
 
 impl Lane {
-    /// Both, in the order they are served.
-    pub const ALL: [Self; 2] = [Self::Urgent, Self::Normal];
+    /// All of them, in the order they are served.
+    pub const ALL: [Self; 5] =
+        [Self::TimedExpress, Self::Express, Self::VeryUrgent, Self::Urgent, Self::Normal];
+
+    /// Its place in the order they are served.
+    pub fn place(self) -> usize {
+        self as usize
+    }
+
+    /// The edXML `Priority` of what travels in it, 0 to 4.
+    pub fn priority(self) -> u8 {
+        match self {
+            Self::Normal => 0,
+            Self::Urgent => 1,
+            Self::VeryUrgent => 2,
+            Self::Express => 3,
+            Self::TimedExpress => 4,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -193,10 +219,12 @@ mod tests {
     }
 
     #[test]
-    fn urgent_levels_share_the_urgent_lane() {
-        assert_eq!(Urgency::from_priority(0).map(Urgency::lane), Some(Lane::Normal));
-        for priority in 1..=4 {
-            assert_eq!(Urgency::from_priority(priority).map(Urgency::lane), Some(Lane::Urgent));
+    fn each_level_has_a_lane_the_most_urgent_first() {
+        let lanes: Vec<_> = (0..=4).rev().filter_map(Urgency::from_priority).map(Urgency::lane).collect();
+        assert_eq!(lanes, Lane::ALL);
+        assert!(Lane::ALL.is_sorted());
+        for (place, lane) in Lane::ALL.into_iter().enumerate() {
+            assert_eq!((lane.place(), usize::from(lane.priority())), (place, 4 - place));
         }
         assert_eq!(Urgency::from_priority(5), None);
     }

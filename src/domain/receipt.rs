@@ -3,7 +3,7 @@
 use super::delivery::DeliveryId;
 use super::message::{Hash, MessageId};
 use super::organ_id::OrganId;
-use super::status::{Report, Status};
+use super::status::{Report, Request, Status};
 use super::time::Timestamp;
 
 /// The rung of a message's life a receipt is about.
@@ -29,11 +29,25 @@ pub enum ReceiptKind {
     Dead,
     /// A business status was reported of the delivery.
     Status,
+    /// The recipient, who was handed the document, is asked to give it back or to take another in its place.
+    Requested,
+    /// What was asked has no answer any more: the document or the request ended without one.
+    Lapsed,
+    /// The payload was removed, a set time after the message's last delivery ended.
+    Purged,
+    /// An operator holds the message: its payload is not removed.
+    Held,
+    /// An operator ended a hold.
+    Released,
+    /// An operator sent a dead delivery on its way again.
+    Replayed,
+    /// It was not acknowledged on the working day it was to be.
+    Overdue,
 }
 
 impl ReceiptKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Accepted,
         Self::Redirected,
         Self::Offered,
@@ -44,6 +58,13 @@ impl ReceiptKind {
         Self::Cancelled,
         Self::Dead,
         Self::Status,
+        Self::Requested,
+        Self::Lapsed,
+        Self::Purged,
+        Self::Held,
+        Self::Released,
+        Self::Replayed,
+        Self::Overdue,
     ];
 
     /// The name used in metrics and logs.
@@ -59,11 +80,18 @@ impl ReceiptKind {
             Self::Cancelled => "cancelled",
             Self::Dead => "dead",
             Self::Status => "status",
+            Self::Requested => "requested",
+            Self::Lapsed => "lapsed",
+            Self::Purged => "purged",
+            Self::Held => "held",
+            Self::Released => "released",
+            Self::Replayed => "replayed",
+            Self::Overdue => "overdue",
         }
     }
 }
 
-/// Why a delivery was deferred or is dead.
+/// Why a delivery was deferred, is dead or was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The recipient asked for a later attempt.
@@ -80,6 +108,37 @@ pub enum Cause {
     QueueRefused,
     /// The recipient has closed and it is not known who took over.
     RecipientClosed,
+    /// It was dead, and an operator gave it up.
+    Discarded,
+    /// The recipient's endpoint cannot be reached, or takes nothing now.
+    PushUnreachable,
+    /// The recipient's endpoint did not answer in time.
+    PushTimedOut,
+    /// The recipient's endpoint failed with the delivery.
+    PushFailed,
+    /// The recipient's endpoint will never take the delivery.
+    PushRefused,
+    /// The recipient's endpoint is not who it should be, or takes nothing from this gateway.
+    PushLinkRefused,
+}
+
+impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::RecipientDeferred,
+        Self::LeaseExpired,
+        Self::Disconnected,
+        Self::GatewayRestarted,
+        Self::AttemptsExhausted,
+        Self::QueueRefused,
+        Self::RecipientClosed,
+        Self::Discarded,
+        Self::PushUnreachable,
+        Self::PushTimedOut,
+        Self::PushFailed,
+        Self::PushRefused,
+        Self::PushLinkRefused,
+    ];
 }
 
 /// Who stands behind a receipt.
@@ -89,6 +148,18 @@ pub enum Asserter {
     Gateway,
     /// The organ whose certificate spoke.
     Organ(OrganId),
+    /// The operator of the gateway of this name.
+    Operator(String),
+}
+
+impl Asserter {
+    /// The operator's name, where it is one.
+    pub fn operator(&self) -> Option<&str> {
+        match self {
+            Self::Operator(name) => Some(name),
+            Self::Gateway | Self::Organ(_) => None,
+        }
+    }
 }
 
 /// One entry of a message's evidence. Never changed once appended.
@@ -112,9 +183,9 @@ pub struct Receipt {
     pub time: Timestamp,
     /// Who asserts it.
     pub asserted_by: Asserter,
-    /// The delivery it is about; none for an acceptance.
+    /// The delivery it is about; none where it is about the whole message.
     pub delivery: Option<ReceiptDelivery>,
-    /// Why, for deferred and dead.
+    /// Why, for deferred and dead, and where an operator cancelled it.
     pub cause: Option<Cause>,
     /// Words for people: the recipient's reason, the legal basis of a redirection, why a status came about.
     pub reason: String,
@@ -122,6 +193,17 @@ pub struct Receipt {
     pub retry_time: Option<Timestamp>,
     /// For status: what was reported, beside the reason.
     pub status: Option<Box<Status>>,
+    /// The change it comes from, asks for, or answers.
+    pub change: Option<ReceiptChange>,
+}
+
+/// The change a receipt belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptChange {
+    /// The sender's id for the message that makes it.
+    pub message_id: MessageId,
+    /// What it asks of this delivery's recipient, or would have.
+    pub asked: Request,
 }
 
 impl Receipt {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustls::server::NoServerSessionStorage;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::SingleCertAndKey;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::time_provider::TimeProvider;
 use rustls::{ServerConfig, version};
 use rustls_pki_types::{CertificateDer, UnixTime};
@@ -56,9 +56,11 @@ pub struct ServerTls {
 /// What the files held at one time.
 pub(super) struct Loaded {
     pub(super) config: Arc<ServerConfig>,
-    verifier: Arc<dyn ClientCertVerifier>,
+    pub(super) certified: Arc<CertifiedKey>,
+    pub(super) verifier: Arc<dyn ClientCertVerifier>,
+    pub(super) tls12: bool,
+    pub(super) contents: Hash,
     crls: Vec<crl::Crl>,
-    contents: Hash,
 }
 
 impl ServerTls {
@@ -139,6 +141,10 @@ impl ServerTls {
         &self.live
     }
 
+    pub(super) fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
+    }
+
     pub(super) fn current(&self) -> Arc<Loaded> {
         self.current.load_full()
     }
@@ -210,10 +216,10 @@ impl Contents {
 
 fn build(files: &TlsFiles, contents: Contents, clock: &Arc<dyn Clock>) -> Result<Loaded, Error> {
     let hash = contents.hash();
-    let certified = files::certified_key(
+    let certified = Arc::new(files::certified_key(
         Half { path: &files.certificate, bytes: contents.certificate },
         Half { path: &files.key, bytes: contents.key },
-    )?;
+    )?);
     let authorities = files::certificates_in(&files.client_ca, contents.client_ca.clone())?;
     let roots = Arc::new(files::roots_in(&files.client_ca, contents.client_ca)?);
     let lists: Vec<(&Path, Vec<u8>)> = files.crls.iter().map(PathBuf::as_path).zip(contents.crls).collect();
@@ -224,15 +230,16 @@ fn build(files: &TlsFiles, contents: Contents, clock: &Arc<dyn Clock>) -> Result
         ServerConfig::builder_with_details(files::provider(), Arc::new(ClockTime(Arc::clone(clock))))
             .with_protocol_versions(versions)?
             .with_client_cert_verifier(Arc::clone(&verifier))
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&certified))));
     config.alpn_protocols = vec![b"h2".to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
-    Ok(Loaded { config: Arc::new(config), verifier, crls, contents: hash })
+    let (config, tls12) = (Arc::new(config), files.tls12);
+    Ok(Loaded { config, certified, verifier, tls12, contents: hash, crls })
 }
 
 /// The gateway's clock, as TLS asks for it.
-struct ClockTime(Arc<dyn Clock>);
+pub(super) struct ClockTime(pub Arc<dyn Clock>);
 
 impl TimeProvider for ClockTime {
     fn current_time(&self) -> Option<UnixTime> {

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
+use super::changes::{self, Written};
 use super::fields;
+use super::recalls::REASON_MEDIA_TYPE;
 use crate::domain::limits::{
     CODE_NOTATION_CHARS_MAX, CODE_NUMBER_CHARS_MAX, DOCUMENT_ID_CHARS_MAX, MEDIA_TYPE_CHARS_MAX,
     PLACE_CHARS_MAX, RECIPIENTS_MAX, SIGNER_CHARS_MAX, STATUS_FILE_BYTES_MAX, SUBJECT_CHARS_MAX,
@@ -35,8 +37,12 @@ pub struct Content {
     pub recipients: Vec<OrganId>,
     /// Where a recipient stands, for a refusal.
     pub recipients_path: fn(usize) -> String,
-    /// The header as it is kept: organ ids normalised.
-    pub header: v1::DocumentHeader,
+    /// The header as it is kept: organ ids normalised. A recall has none.
+    pub header: Option<v1::DocumentHeader>,
+    /// Recipients a file names only to take the document away from them.
+    pub removed: Vec<OrganId>,
+    /// What it changes.
+    pub change: Option<Written>,
     pub format: v1::PayloadFormat,
     pub media_type: String,
     pub payload: Bytes,
@@ -52,7 +58,8 @@ impl Content {
                 check_size(&edxml.file, payload_bytes_max, FILE)?;
                 match edxml::read(&edxml.file).map_err(|refusal| refusal.under(FILE))? {
                     Edxml::Document(document) => {
-                        Ok(Found::Document(Box::new(Self::of_edxml(&document, &edxml.file))))
+                        check_no_change(submission)?;
+                        Ok(Found::Document(Box::new(Self::of_edxml(&document, &edxml.file)?)))
                     }
                     Edxml::Status(status) => {
                         check_size(&edxml.file, STATUS_FILE_BYTES_MAX, FILE)?;
@@ -62,19 +69,27 @@ impl Content {
             }
             Some(v1::submission::Content::Document(document)) => {
                 check_size(&document.payload, payload_bytes_max, "submission.document.payload")?;
-                Self::of_document(document).map(|content| Found::Document(Box::new(content)))
+                let change = submission.change.as_ref().map(changes::of_document).transpose()?;
+                let content = Self::of_document(document)?;
+                Ok(Found::Document(Box::new(Self { change, ..content })))
+            }
+            Some(v1::submission::Content::Recall(recall)) => {
+                check_no_change(submission)?;
+                Ok(Found::Document(Box::new(Self::of_recall(recall)?)))
             }
             None => Err(fields::missing("submission.content")
-                .hint("give edxml or document; a newer kind of content needs a newer gateway")),
+                .hint("give edxml, document or recall; a newer kind of content needs a newer gateway")),
         }
     }
 
-    fn of_edxml(document: &edxml::Document, file: &Bytes) -> Self {
+    fn of_edxml(document: &edxml::Document, file: &Bytes) -> Result<Self, Refusal> {
         let urgency = document.other.urgency;
-        let recipients: Vec<OrganId> = document.to.iter().map(|party| party.organ.clone()).collect();
-        Self {
+        let (recipients, removed) = changes::recipients(document);
+        Ok(Self {
             sender: Some(document.from.organ.clone()),
-            header: header_of(document, &recipients),
+            header: Some(header_of(document, &recipients)),
+            change: changes::of_edxml(document)?,
+            removed,
             recipients,
             recipients_path: |place| format!("{FILE}.MessageHeader.To[{}].OrganId", place + 1),
             format: v1::PayloadFormat::Edxml,
@@ -82,7 +97,25 @@ impl Content {
             payload_hash: Hash::of(file),
             payload: file.clone(),
             urgency,
-        }
+        })
+    }
+
+    fn of_recall(recall: &v1::Recall) -> Result<Self, Refusal> {
+        let change = changes::of_recall(recall)?;
+        let payload = Bytes::from(recall.reason.clone());
+        Ok(Self {
+            sender: None,
+            recipients: Vec::new(),
+            recipients_path: recipient_path,
+            header: None,
+            change: Some(change),
+            removed: Vec::new(),
+            format: v1::PayloadFormat::Opaque,
+            media_type: REASON_MEDIA_TYPE.to_owned(),
+            payload_hash: Hash::of(&payload),
+            payload,
+            urgency: Urgency::Urgent,
+        })
     }
 
     fn of_document(document: &v1::OpaqueDocument) -> Result<Self, Refusal> {
@@ -103,7 +136,9 @@ impl Content {
         };
         Ok(Self {
             sender: None,
-            header,
+            header: Some(header),
+            change: None,
+            removed: Vec::new(),
             recipients,
             recipients_path: recipient_path,
             format: v1::PayloadFormat::Opaque,
@@ -112,6 +147,18 @@ impl Content {
             payload: document.payload.clone(),
             urgency,
         })
+    }
+}
+
+fn check_no_change(submission: &v1::Submission) -> Result<(), Refusal> {
+    match &submission.change {
+        None => Ok(()),
+        Some(_) => Err(Refusal::new(
+            Reason::InvalidField,
+            "only a document beside it says what it changes in change",
+        )
+        .field("submission.change")
+        .hint("leave it out; an edXML file says it in Bussiness, and a recall in its targets")),
     }
 }
 

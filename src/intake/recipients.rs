@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use time::Date;
 
+use crate::allowances::{Allowance, Allowances};
 use crate::directory::{Ambiguity, Directory, Organ, Resolution};
 use crate::domain::limits::RECIPIENTS_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::ledger::Addressee;
 
+use super::content::Content;
 use super::fields;
 
 /// Resolves the recipients a sender named; `path` is the field they stand in, a `{}` for their place.
@@ -45,6 +47,16 @@ pub fn resolve(
     Ok(addressees)
 }
 
+/// Adds those of these organs who are somebody today, and nobody who is there already.
+pub fn add(to: &mut Vec<Addressee>, directory: &Directory, named: &[OrganId], today: Date, rule: Ambiguity) {
+    for written in named {
+        let Ok(addressee) = resolve_one(directory, written, today, rule) else { continue };
+        if to.len() < RECIPIENTS_MAX && !to.iter().any(|known| known.recipient == addressee.recipient) {
+            to.push(addressee);
+        }
+    }
+}
+
 fn resolve_one(
     directory: &Directory,
     written: &OrganId,
@@ -55,7 +67,7 @@ fn resolve_one(
     if let Some(organ) = resolution.destination(rule) {
         let redirected =
             (organ.id != *written).then(|| (written.clone(), resolution.legal_basis().to_owned()));
-        return Ok(Addressee { recipient: organ.id.clone(), redirected });
+        return Ok(Addressee { recipient: organ.id.clone(), redirected, mailbox_max: None });
     }
     let legal_basis = resolution.legal_basis();
     match resolution {
@@ -82,6 +94,52 @@ fn resolve_one(
             })
         }
     }
+}
+
+/// The addressees, where each takes such a document of this sender, with the room their mailboxes have.
+pub fn allowed(
+    allowances: &Allowances,
+    mut addressees: Vec<Addressee>,
+    sender: &OrganId,
+    content: &Content,
+) -> Result<Vec<Addressee>, Refusal> {
+    for (place, addressee) in addressees.iter_mut().enumerate() {
+        let allowance = allowances.of(&addressee.recipient);
+        takes(allowance, &addressee.recipient, sender, content)
+            .map_err(|refusal| refusal.field((content.recipients_path)(place)))?;
+        addressee.mailbox_max = allowance.mailbox_deliveries_max;
+    }
+    Ok(addressees)
+}
+
+fn takes(allowance: &Allowance, organ: &OrganId, sender: &OrganId, content: &Content) -> Result<(), Refusal> {
+    if !allowance.takes_from(sender) {
+        return Err(Refusal::new(Reason::SenderNotTaken, format!("{organ} takes no documents of {sender}"))
+            .fact("organ", organ)
+            .hint("GetLimits says what a recipient takes; ask it, or send by another way"));
+    }
+    if let Some(max) = allowance.payload_bytes_max
+        && content.payload.len() as u64 > max
+    {
+        return Err(Refusal::new(
+            Reason::RecipientPayloadLimit,
+            format!("{organ} takes payloads of at most {max} bytes"),
+        )
+        .fact("organ", organ)
+        .fact("payload_bytes_max", max)
+        .hint("send this recipient a smaller file; GetLimits says what it takes"));
+    }
+    let document_type = content.header.as_ref().map_or("", |header| &header.document_type);
+    if !allowance.takes_type(document_type) {
+        return Err(Refusal::new(
+            Reason::DocumentTypeNotTaken,
+            format!("{organ} takes no documents of the type {document_type:?}"),
+        )
+        .fact("organ", organ)
+        .fact("document_types", allowance.document_types.join(";"))
+        .hint("GetLimits says which types a recipient takes"));
+    }
+    Ok(())
 }
 
 fn closed(written: &OrganId, legal_basis: &str) -> Refusal {

@@ -26,7 +26,13 @@ pub fn read(settlements: Vec<v1::Settlement>) -> Result<Vec<WrittenSettlement>, 
 fn read_one(written: v1::Settlement) -> Result<Settlement, Refusal> {
     let delivery = parsed(&written.delivery_id, DeliveryId::parse, "delivery_id")?;
     let lease = parsed(&written.lease, Lease::parse, "lease")?;
-    let outcome = match written.outcome.ok_or_else(|| fields::missing("outcome"))? {
+    let outcome = outcome(written.outcome.ok_or_else(|| fields::missing("outcome"))?)?;
+    Ok(Settlement { delivery, lease, outcome })
+}
+
+/// What became of a delivery, as a recipient writes it.
+pub fn outcome(written: v1::settlement::Outcome) -> Result<Outcome, Refusal> {
+    Ok(match written {
         v1::settlement::Outcome::Delivered(_) => Outcome::Delivered,
         v1::settlement::Outcome::Rejected(v1::Rejected { reason }) => {
             fields::required(&reason, REASON_CHARS_MAX, "rejected.reason")?;
@@ -43,8 +49,7 @@ fn read_one(written: v1::Settlement) -> Result<Settlement, Refusal> {
             };
             Outcome::Deferred { reason, retry_at: retry_time.map(time).transpose()? }
         }
-    };
-    Ok(Settlement { delivery, lease, outcome })
+    })
 }
 
 /// An id the gateway gave.

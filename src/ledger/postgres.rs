@@ -9,31 +9,42 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::codes::bounded;
+use super::custody::Work;
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
-    Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
+    ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
+use crate::domain::calendar::Day;
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
+use crate::domain::retention::HoldId;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
 mod accept;
 pub(crate) mod cells;
+mod change;
 mod columns;
 mod command;
+mod custody;
+mod dead;
+mod duty;
 mod facts;
 pub(crate) mod fault;
 mod history;
+mod holds;
+mod lineage;
 mod link;
+mod links;
 mod mailbox;
 pub(crate) mod names;
 mod node;
@@ -50,6 +61,7 @@ pub(crate) mod server;
 mod sheet;
 mod statements;
 mod step;
+mod targets;
 mod tls;
 mod transaction;
 mod writer;
@@ -194,6 +206,15 @@ impl Ledger for PostgresLedger {
         )
     }
 
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::ready_in_lanes(db, organ.clone(), limit))))
+    }
+
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
         Box::pin(self.readers.read(move |db, names| Box::pin(history::messages(db, names, keys.clone()))))
     }
@@ -241,18 +262,27 @@ impl Ledger for PostgresLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
         Box::pin(self.readers.read(move |db, _| {
-            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone()))
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone(), answers))
         }))
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::between(db, delivery))))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(lineage::lineage(db, names, message))))
     }
 
     fn status_file<'a>(
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, _| Box::pin(report::file(db, sender.clone(), sender_sequence))))
     }
@@ -280,6 +310,66 @@ impl Ledger for PostgresLedger {
         let recipient = recipient.clone();
         Box::pin(self.readers.read(move |db, names| {
             Box::pin(history::received(db, names, recipient.clone(), before, open_only, limit))
+        }))
+    }
+
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::NoteOverdue(deliveries, at, answer)))
+    }
+
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(duty::unacknowledged(db, by, after, limit))))
+    }
+
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(duty::bounds(db, by, after))))
+    }
+
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::CountDuty { after, from, by, answer }))
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let of = of.clone();
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(history::overdue(db, names, of.clone(), before, open_only, limit))
+        }))
+    }
+
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>> {
+        Box::pin(self.readers.read(|db, names| Box::pin(duty::recipients(db, names))))
+    }
+
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>> {
+        let (organ, after) = (organ.cloned(), after.cloned());
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(duty::figures(db, names, organ.clone(), days, after.clone(), limit))
         }))
     }
 
@@ -334,6 +424,18 @@ impl Ledger for PostgresLedger {
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name.to_owned(), from, to, answer)))
     }
 
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(links::read(db, of.clone()))))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.membership.nodes.subscribe()
+    }
+
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {
         Box::pin(self.readers.read(|db, names| Box::pin(mailbox::mailboxes(db, names))))
     }
@@ -344,5 +446,68 @@ impl Ledger for PostgresLedger {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
+
+impl Custody for PostgresLedger {
+    fn kept(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<KeptBody>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(custody::kept(db, names, until, limit))))
+    }
+
+    fn kept_since(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(custody::kept_since(db))))
+    }
+
+    fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+    }
+
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+    }
+
+    fn release(
+        &self,
+        request: ReleaseRequest,
+    ) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(async move {
+            // Whoever sent a message that is held gets the receipt, so that its account has to be locked.
+            let hold = request.hold;
+            let sender = self.readers.read(|db, _| Box::pin(holds::sender(db, hold))).await?;
+            self.hand_over(|answer| Command::Custody(Work::Release(request, sender, answer))).await
+        })
+    }
+
+    fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+    }
+
+    fn holds(
+        &self,
+        released: bool,
+        before: Option<HoldId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Hold>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(holds::holds(db, released, before, limit))))
+    }
+
+    fn dead<'a>(
+        &'a self,
+        filter: &'a DeadFilter,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>> {
+        Box::pin(
+            self.readers.read(move |db, names| Box::pin(dead::dead(db, names, filter.clone(), after, limit))),
+        )
+    }
+
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::open_deliveries(db, organ.clone()))))
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(custody::bytes(db))))
     }
 }

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::domain::change::Answer;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::status::{
-    self, Decided, Party, Report, ReportRefused, Staff, Standing, Status, StatusCode,
+    self, Decided, Party, Report, ReportRefused, Request, Staff, Standing, Status, StatusCode,
 };
 use crate::domain::time::Timestamp;
 
@@ -62,6 +63,10 @@ pub(super) struct Reportable<'a> {
     pub recipient: &'a OrganId,
     pub progress: &'a Progress,
     pub status: Option<StatusCode>,
+    /// What is asked about it, and not answered.
+    pub request: Option<Request>,
+    /// Who got the message that asks, where another organ has taken over since.
+    pub asked: Option<&'a OrganId>,
     /// The receipts of its reports, in order.
     pub earlier: &'a [Receipt],
 }
@@ -71,18 +76,31 @@ impl Reportable<'_> {
     pub fn decide(&self, request: &ReportRequest) -> Result<Decided, ReportError> {
         let mut parties = Vec::with_capacity(2);
         parties.extend((request.organ == *self.sender).then_some(Party::Sender));
-        parties.extend((request.organ == *self.recipient).then_some(Party::Recipient));
+        let code = request.report.status.code;
+        let answers = matches!(code, StatusCode::ChangeAgreed | StatusCode::ChangeRefused);
+        let speaks = request.organ == *self.recipient || (answers && self.asked == Some(&request.organ));
+        parties.extend(speaks.then_some(Party::Recipient));
         if parties.is_empty() {
             return Err(ReportError::NotFound);
         }
         let earlier: Vec<Report> = self.earlier.iter().filter_map(Receipt::report).collect();
         let now = Standing {
             status: self.status,
-            // Nothing opens one yet: recall and update are not taken.
-            request: None,
+            request: self.request,
             reports: u32::try_from(earlier.len()).unwrap_or(u32::MAX),
         };
         Ok(status::decide(&now, self.progress, &parties, &request.report, earlier.iter())?)
+    }
+}
+
+/// How a report ends the request that was open; nothing where it leaves it as it is.
+pub(super) fn answer(was: Option<Request>, next: &Standing, code: StatusCode) -> Option<Answer> {
+    was?;
+    match (next.request, code) {
+        (Some(_), _) => None,
+        (None, StatusCode::ChangeAgreed) => Some(Answer::Agreed),
+        (None, StatusCode::ChangeRefused) => Some(Answer::Refused),
+        (None, _) => Some(Answer::Lapsed),
     }
 }
 

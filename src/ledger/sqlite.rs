@@ -8,25 +8,35 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    AcceptAnswers, Acceptance, BecameReady, Commits, Error, KeyedMessage, Ledger, MailboxTally, MessageKey,
-    MessageRecord, Pending, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest, Story, Tally,
-    Unheld,
+    AcceptAnswers, Acceptance, BecameReady, Between, Commits, Custody, DeadFilter, DeadLetter, DutyBounds,
+    DutyFigures, Error, Hold, HoldError, HoldRequest, KeptBody, KeyedMessage, Ledger, Link, LinkChange,
+    MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, PurgeAnswers, PurgeRequest, Ready,
+    ReleaseRequest, ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
 };
+use crate::domain::calendar::Day;
 use crate::domain::delivery::{DeliveryId, Policy};
+use crate::domain::link::LinkRecord;
 use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
+use crate::domain::retention::HoldId;
 use crate::domain::time::Timestamp;
 use crate::metrics::Metrics;
 
 mod accept;
+mod change;
 mod codes;
+mod custody;
+mod dead;
+mod duty;
 mod history;
+mod holds;
+mod lineage;
+mod links;
 mod mailbox;
 mod organs;
 mod outbox;
@@ -38,6 +48,7 @@ mod schema;
 mod step;
 mod writer;
 
+use super::custody::Work;
 use readers::Readers;
 use writer::Command;
 
@@ -107,6 +118,7 @@ pub struct SqliteLedger {
     commands: mpsc::Sender<Command>,
     readers: Readers,
     writer: Option<JoinHandle<()>>,
+    nodes: watch::Sender<Nodes>,
     // Held for as long as the ledger is open.
     _lock: File,
 }
@@ -126,7 +138,8 @@ impl SqliteLedger {
             .name("ledger-writer".to_owned())
             .spawn(move || writer.run(queue))
             .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
-        Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
+        let nodes = watch::Sender::new(Nodes::alone());
+        Ok((Self { commands, readers, writer: Some(writer), nodes, _lock: lock }, commits))
     }
 
     async fn hand_over<T>(
@@ -194,6 +207,15 @@ impl Ledger for SqliteLedger {
         Box::pin(self.readers.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
     }
 
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| mailbox::ready_in_lanes(db, &organ, limit)))
+    }
+
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
         Box::pin(self.readers.read(move |db, names| history::messages(db, names, &keys)))
     }
@@ -234,16 +256,28 @@ impl Ledger for SqliteLedger {
         sender: &'a OrganId,
         document_id: &'a str,
         recipient: &'a OrganId,
+        answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
-        Box::pin(self.readers.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient)))
+        Box::pin(
+            self.readers
+                .read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient, answers)),
+        )
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, names| report::between(db, names, delivery)))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| lineage::lineage(db, names, message)))
     }
 
     fn status_file<'a>(
         &'a self,
         sender: &'a OrganId,
         sender_sequence: u64,
-    ) -> BoxFuture<'a, Result<Option<Bytes>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
         let sender = sender.clone();
         Box::pin(self.readers.read(move |db, _| report::file(db, &sender, sender_sequence)))
     }
@@ -269,6 +303,67 @@ impl Ledger for SqliteLedger {
         Box::pin(
             self.readers
                 .read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
+        )
+    }
+
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::NoteOverdue(deliveries, at, answer)))
+    }
+
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| duty::unacknowledged(db, by, after, limit)))
+    }
+
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>> {
+        Box::pin(self.readers.read(move |db, _| duty::bounds(db, by, after)))
+    }
+
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::CountDuty { after, from, by, answer }))
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let of = of.clone();
+        Box::pin(
+            self.readers.read(move |db, names| history::overdue(db, names, &of, before, open_only, limit)),
+        )
+    }
+
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>> {
+        Box::pin(self.readers.read(duty::recipients))
+    }
+
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>> {
+        let (organ, after) = (organ.cloned(), after.cloned());
+        Box::pin(
+            self.readers
+                .read(move |db, names| duty::figures(db, names, organ.as_ref(), days, after.as_ref(), limit)),
         )
     }
 
@@ -320,6 +415,18 @@ impl Ledger for SqliteLedger {
         Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name, from, to, answer)))
     }
 
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| links::read(db, of.as_deref())))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.nodes.subscribe()
+    }
+
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {
         Box::pin(self.readers.read(mailbox::mailboxes))
     }
@@ -330,5 +437,62 @@ impl Ledger for SqliteLedger {
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
+
+impl Custody for SqliteLedger {
+    fn kept(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<KeptBody>, Error>> {
+        Box::pin(self.readers.read(move |db, names| custody::kept(db, names, until, limit)))
+    }
+
+    fn kept_since(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| custody::kept_since(db)))
+    }
+
+    fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+    }
+
+    fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+    }
+
+    fn release(
+        &self,
+        request: ReleaseRequest,
+    ) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Custody(Work::Release(request, None, answer))))
+    }
+
+    fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+    }
+
+    fn holds(
+        &self,
+        released: bool,
+        before: Option<HoldId>,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Hold>, Error>> {
+        Box::pin(self.readers.read(move |db, _| holds::holds(db, released, before, limit)))
+    }
+
+    fn dead<'a>(
+        &'a self,
+        filter: &'a DeadFilter,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>> {
+        let filter = filter.clone();
+        Box::pin(self.readers.read(move |db, names| dead::dead(db, names, &filter, after, limit)))
+    }
+
+    fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| organs::open_deliveries(db, &organ)))
+    }
+
+    fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(self.readers.read(|db, _| custody::bytes(db)))
     }
 }

@@ -116,6 +116,38 @@ labels! {
         NotHandedOver = "not_handed_over",
         /// An agency attached by AMQP reads its queue, and neither takes nor settles anything.
         AgencyStill = "agency_still",
+        /// The endpoint that is to be brought what is in it takes nothing.
+        LinkOut = "link_out",
+    }
+
+    /// What came of bringing a delivery to an endpoint.
+    PushOutcome, "outcome" {
+        /// Taken over.
+        Delivered = "delivered",
+        /// Refused for good, by the recipient.
+        Rejected = "rejected",
+        /// Later, please.
+        Deferred = "deferred",
+        /// The endpoint will never take it, without saying why as a recipient.
+        Refused = "refused",
+        /// No answer in time.
+        TimedOut = "timed_out",
+        /// The endpoint failed with it.
+        Failed = "failed",
+        /// The endpoint cannot be reached, or takes nothing now.
+        Unreachable = "unreachable",
+        /// The endpoint is not who it should be, or takes nothing from this gateway.
+        LinkRefused = "link_refused",
+    }
+
+    /// How a push link does.
+    LinkState, "state" {
+        /// Its endpoint takes what it is brought.
+        Up = "up",
+        /// Its endpoint takes nothing at present.
+        Out = "out",
+        /// Its organ wants nothing brought.
+        Paused = "paused",
     }
 
     /// How a TLS handshake ended.
@@ -141,7 +173,8 @@ labels! {
 
 impl StallReason {
     /// Those of mailboxes that collectors of this node serve.
-    pub const OF_COLLECTORS: [Self; 3] = [Self::CollectorsFull, Self::BrokerAway, Self::NotHandedOver];
+    pub const OF_COLLECTORS: [Self; 4] =
+        [Self::CollectorsFull, Self::BrokerAway, Self::NotHandedOver, Self::LinkOut];
 
     /// In words, for the log.
     pub fn why(self) -> &'static str {
@@ -150,6 +183,7 @@ impl StallReason {
             Self::BrokerAway => "the broker cannot be reached",
             Self::NotHandedOver => "the broker does not hand over what is ready",
             Self::AgencyStill => "the agency neither takes nor settles anything",
+            Self::LinkOut => "the endpoint it is brought to takes nothing",
         }
     }
 }

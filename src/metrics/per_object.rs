@@ -17,6 +17,8 @@ pub struct Mailbox {
     pub waiting: u64,
     /// Those that cannot go on by themselves.
     pub dead: u64,
+    /// Those noted as overdue and still not acknowledged.
+    pub overdue: u64,
     /// Who serves it on this node.
     pub consumers: u64,
     /// Age of the oldest.
@@ -36,6 +38,11 @@ pub const FIGURES: &[(&str, &str, Value)] = &[
     }),
     ("truc_mailbox_messages_waiting", "Deliveries waiting for their next attempt.", |m| m.waiting as f64),
     ("truc_mailbox_messages_dead", "Deliveries that cannot go on by themselves.", |m| m.dead as f64),
+    (
+        "truc_mailbox_messages_overdue",
+        "Deliveries not acknowledged on the working day they were to be, and still not.",
+        |m| m.overdue as f64,
+    ),
     ("truc_mailbox_consumers", "Collectors that serve the mailbox on this node.", |m| m.consumers as f64),
     ("truc_mailbox_oldest_seconds", "Age of the mailbox's oldest delivery that has not ended.", |m| {
         m.oldest.as_secs_f64()

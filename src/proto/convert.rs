@@ -8,12 +8,18 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use super::v1;
 use crate::domain::delivery::{Lease, State};
+use crate::domain::link::{LinkRecord, Outage, Server};
 use crate::domain::message::Urgency;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
+use crate::domain::retention::Held;
 use crate::domain::status::{Staff, StatusCode};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Accepted, DeliveryRecord, Message, Reported, Stepped};
+use crate::ledger::{Accepted, DeadLetter, DeliveryRecord, Hold, Message, MessageRecord, Reported, Stepped};
+
+mod changes;
+
+pub use changes::{change_kind, link, notice};
 
 /// The domain of [`tonic_types::ErrorInfo`] in every error.
 pub const ERROR_DOMAIN: &str = "truc";
@@ -144,6 +150,13 @@ fn kind(kind: ReceiptKind) -> v1::ReceiptKind {
         ReceiptKind::Cancelled => v1::ReceiptKind::Cancelled,
         ReceiptKind::Dead => v1::ReceiptKind::Dead,
         ReceiptKind::Status => v1::ReceiptKind::Status,
+        ReceiptKind::Requested => v1::ReceiptKind::Requested,
+        ReceiptKind::Lapsed => v1::ReceiptKind::Lapsed,
+        ReceiptKind::Purged => v1::ReceiptKind::Purged,
+        ReceiptKind::Held => v1::ReceiptKind::Held,
+        ReceiptKind::Released => v1::ReceiptKind::Released,
+        ReceiptKind::Replayed => v1::ReceiptKind::Replayed,
+        ReceiptKind::Overdue => v1::ReceiptKind::Overdue,
     }
 }
 
@@ -156,7 +169,19 @@ fn cause(cause: Cause) -> v1::DeliveryCause {
         Cause::AttemptsExhausted => v1::DeliveryCause::AttemptsExhausted,
         Cause::QueueRefused => v1::DeliveryCause::QueueRefused,
         Cause::RecipientClosed => v1::DeliveryCause::RecipientClosed,
+        Cause::Discarded => v1::DeliveryCause::Discarded,
+        Cause::PushUnreachable => v1::DeliveryCause::PushUnreachable,
+        Cause::PushTimedOut => v1::DeliveryCause::PushTimedOut,
+        Cause::PushFailed => v1::DeliveryCause::PushFailed,
+        Cause::PushRefused => v1::DeliveryCause::PushRefused,
+        Cause::PushLinkRefused => v1::DeliveryCause::PushLinkRefused,
     }
+}
+
+/// A cause given by a caller; none when the number is none of the contract's.
+pub fn cause_of(number: i32) -> Option<Cause> {
+    let asked = v1::DeliveryCause::try_from(number).ok()?;
+    Cause::ALL.into_iter().find(|known| cause(*known) == asked)
 }
 
 /// A business status.
@@ -205,6 +230,7 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         asserted_by: match &receipt.asserted_by {
             Asserter::Gateway => "gateway".to_owned(),
             Asserter::Organ(organ) => organ.to_string(),
+            Asserter::Operator(name) => format!("operator:{name}"),
         },
         recipient: delivery.map(|d| d.recipient.to_string()).unwrap_or_default(),
         addressed_to: optional(delivery.and_then(|d| d.addressed_to.as_ref())),
@@ -221,6 +247,12 @@ pub fn receipt(receipt: &Receipt) -> v1::Receipt {
         status_time: receipt.status.as_ref().and_then(|status| status.stated_at).map(timestamp),
         staff: receipt.status.as_ref().and_then(|status| staff(&status.staff)),
         replaces_delivery_id: optional(delivery.and_then(|d| d.replaces.as_ref())),
+        change_message_id: optional(receipt.change.as_ref().map(|change| &change.message_id)),
+        asked: receipt
+            .change
+            .as_ref()
+            .map_or(v1::MessageKind::Unspecified, |c| changes::request(c.asked))
+            .into(),
     }
 }
 
@@ -238,6 +270,7 @@ pub fn acceptance(accepted: &Accepted) -> v1::Acceptance {
             })
             .collect(),
         repeated_submission: accepted.repeated,
+        changed: accepted.changed.as_deref().map(changes::outcome),
     }
 }
 
@@ -252,6 +285,7 @@ pub fn reported(reported: &Reported) -> v1::Acceptance {
         receipt: Some(receipt(&reported.receipt)),
         deliveries: delivery.collect(),
         repeated_submission: reported.repeated,
+        changed: None,
     }
 }
 
@@ -270,17 +304,25 @@ pub fn envelope(message: &Message, payload_bytes: u64) -> v1::Envelope {
     }
 }
 
+/// The envelope of a message as the ledger has it now.
+pub fn kept_envelope(record: &MessageRecord) -> v1::Envelope {
+    let purge_time = record.purged_at.map(timestamp);
+    v1::Envelope { purge_time, ..envelope(&record.message, record.payload_bytes) }
+}
+
 /// What the ledger keeps of an envelope as an opaque header: the fields it has no columns for.
 pub fn kept_header(
-    header: v1::DocumentHeader,
+    header: Option<v1::DocumentHeader>,
     format: v1::PayloadFormat,
     media_type: String,
+    change: Option<v1::Change>,
 ) -> bytes::Bytes {
     let kept = v1::Envelope {
-        kind: v1::MessageKind::Document.into(),
+        kind: change.as_ref().map_or(v1::MessageKind::Document, v1::Change::kind).into(),
         format: format.into(),
         media_type,
-        header: Some(header),
+        header,
+        change,
         ..Default::default()
     };
     kept.encode_to_vec().into()
@@ -288,6 +330,10 @@ pub fn kept_header(
 
 /// A delivery that was offered, and its message.
 pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
+    let (envelope, payload) = match stepped.is_notice {
+        true => notice(message),
+        false => (envelope(message, message.payload.len() as u64), message.payload.clone()),
+    };
     v1::Delivery {
         delivery_id: stepped.delivery.to_string(),
         lease: Lease(stepped.progress.attempt).to_string(),
@@ -295,8 +341,11 @@ pub fn delivery(stepped: &Stepped, message: &Message) -> v1::Delivery {
         recipient: stepped.recipient.to_string(),
         addressed_to: optional(stepped.addressed_to.as_ref()),
         lease_expire_time: stepped.progress.due_at.map(timestamp),
-        envelope: Some(envelope(message, message.payload.len() as u64)),
-        payload: message.payload.clone(),
+        envelope: Some(envelope),
+        payload,
+        about: stepped.about.iter().map(changes::about).collect(),
+        acknowledge_due_time: Some(timestamp(stepped.duty.acknowledge_by)),
+        overdue_time: stepped.duty.overdue_at.map(timestamp),
     }
 }
 
@@ -310,6 +359,96 @@ pub fn delivery_status(record: &DeliveryRecord) -> v1::DeliveryStatus {
         attempts: record.progress.attempt,
         due_time: record.progress.due_at.map(timestamp),
         status: record.status.map_or(v1::BusinessStatus::Unspecified, status_code).into(),
+        request: record.request.map_or(v1::MessageKind::Unspecified, changes::request).into(),
+        push_outage: None,
+        acknowledge_due_time: Some(timestamp(record.duty.acknowledge_by)),
+        acknowledge_time: record.duty.acknowledged_at.map(timestamp),
+        overdue_time: record.duty.overdue_at.map(timestamp),
+    }
+}
+
+/// How the endpoint of a link does.
+pub fn outage(outage: &Outage) -> v1::PushOutage {
+    v1::PushOutage {
+        since_time: Some(timestamp(outage.since)),
+        failures: outage.failures,
+        cause: cause(outage.cause).into(),
+        reason: outage.reason.clone(),
+        next_attempt_time: Some(timestamp(outage.retry_at)),
+    }
+}
+
+/// A push link, and the last receipt its endpoint has taken.
+pub fn push_link(record: &LinkRecord, receipts_taken: u64) -> v1::PushLink {
+    let LinkRecord { link, outage: out } = record;
+    v1::PushLink {
+        organ: link.organ.to_string(),
+        endpoint: link.endpoint.clone(),
+        server: Some(match &link.server {
+            Server::Organ(organ) => v1::push_link::Server::ServerOrgan(organ.to_string()),
+            Server::Certificate(hash) => v1::push_link::Server::ServerSha256(hash.as_bytes().to_vec().into()),
+        }),
+        max_in_flight: link.window,
+        timeout: link.timeout.try_into().ok(),
+        push_receipts: link.receipts,
+        paused: !link.enabled,
+        set_time: Some(timestamp(link.set_at)),
+        set_by: link.set_by.clone(),
+        outage: out.as_ref().map(outage),
+        receipts_taken,
+    }
+}
+
+/// A dead letter.
+pub fn dead_letter(letter: &DeadLetter) -> v1::DeadLetter {
+    v1::DeadLetter {
+        delivery: Some(delivery_status(&letter.delivery)),
+        sender: letter.sender.to_string(),
+        message_id: letter.message_id.to_string(),
+        payload_bytes: letter.payload_bytes,
+        accept_time: Some(timestamp(letter.accepted_at)),
+        dead_time: Some(timestamp(letter.dead_since)),
+        cause: letter.cause.map_or(v1::DeliveryCause::Unspecified, cause).into(),
+        reason: letter.reason.clone(),
+    }
+}
+
+/// What became of a dead letter.
+pub fn dead_letter_result(delivery_id: String, decided: &Result<State, Refusal>) -> v1::DeadLetterResult {
+    v1::DeadLetterResult {
+        delivery_id,
+        state: decided.as_ref().map_or(v1::DeliveryState::Unspecified, |now| state(*now)).into(),
+        refusal: decided.as_ref().err().map(refusal),
+    }
+}
+
+/// A hold.
+pub fn hold(hold: &Hold) -> v1::Hold {
+    let held = match &hold.held {
+        Held::Organ(organ) => v1::hold::Held::Organ(organ.to_string()),
+        Held::Message { sender, message_id } => v1::hold::Held::Message(v1::HeldMessage {
+            sender: sender.to_string(),
+            message_id: message_id.to_string(),
+        }),
+    };
+    let released = hold.released.as_ref();
+    v1::Hold {
+        hold_id: hold.id.to_string(),
+        held: Some(held),
+        set_by: hold.set.by.clone(),
+        set_time: Some(timestamp(hold.set.at)),
+        reason: hold.set.reason.clone(),
+        released_by: released.map(|released| released.by.clone()).unwrap_or_default(),
+        release_time: released.map(|released| timestamp(released.at)),
+        release_reason: released.map(|released| released.reason.clone()).unwrap_or_default(),
+    }
+}
+
+/// A delivery that is overdue, and its message.
+pub fn overdue(record: &MessageRecord) -> v1::OverdueDelivery {
+    v1::OverdueDelivery {
+        envelope: Some(envelope(&record.message, record.payload_bytes)),
+        delivery: record.deliveries.first().map(delivery_status),
     }
 }
 

@@ -12,6 +12,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     ("edxml", &["domain"]),
     ("directory", &["domain"]),
+    ("allowances", &["domain"]),
     ("identity", &["domain", "metrics"]),
     ("amqp", &["domain", "metrics", "identity"]),
     ("ledger", &["domain", "metrics"]),
@@ -19,15 +20,22 @@ const PARTS: &[(&str, &[&str])] = &[
     ("proto", &["domain", "ledger"]),
     ("portal", &["domain", "proto"]),
     ("dossiers", &["domain", "ledger", "proto", "metrics"]),
-    ("delivery", &["domain", "ledger", "broker", "metrics"]),
+    ("delivery", &["domain", "allowances", "ledger", "broker", "metrics"]),
+    ("retention", &["domain", "ledger", "metrics"]),
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
-    ("intake", &["domain", "ledger", "proto", "directory", "edxml", "delivery", "dossiers"]),
+    ("duty", &["domain", "ledger", "delivery"]),
+    ("intake", &["domain", "allowances", "ledger", "proto", "directory", "edxml", "delivery", "dossiers"]),
     ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
+    (
+        "push",
+        &["domain", "ledger", "broker", "proto", "directory", "delivery", "intake", "identity", "metrics"],
+    ),
     ("ops", &["domain", "config", "metrics"]),
     (
         "api",
         &[
             "domain",
+            "allowances",
             "ledger",
             "proto",
             "directory",
@@ -36,7 +44,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "submission",
             "identity",
             "dossiers",
-            "metrics",
+            "push",
         ],
     ),
     (
@@ -58,6 +66,7 @@ const PARTS: &[(&str, &[&str])] = &[
         "app",
         &[
             "domain",
+            "allowances",
             "ledger",
             "broker",
             "directory",
@@ -73,6 +82,9 @@ const PARTS: &[(&str, &[&str])] = &[
             "bridge",
             "redirect",
             "dossiers",
+            "retention",
+            "push",
+            "duty",
         ],
     ),
     ("client", &["domain", "identity", "proto"]),
@@ -82,6 +94,7 @@ const PARTS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "domain",
+            "allowances",
             "identity",
             "proto",
             "client",
@@ -102,9 +115,9 @@ const PARTS: &[(&str, &[&str])] = &[
 
 /// Libraries that stay where they belong: what is written in code, and the parts or files it may stand in.
 const PLACES: &[(&str, &[&str])] = &[
-    ("tonic::", &["api", "proto", "client", "identity", "cli", "sandbox", "bench"]),
     ("rusqlite::", &["ledger/sqlite", "dossiers/sqlite"]),
     ("tokio_postgres::", &["ledger/postgres", "dossiers/postgres", "bench/postgres"]),
+    ("tonic::", &["api", "proto", "push", "client", "identity", "cli", "sandbox", "bench"]),
     ("deadpool_postgres::", &["ledger/postgres"]),
     ("lapin::", &["amqp", "broker/rabbit", "bench/amqp", "bridge"]),
     ("std::env", &["config"]),

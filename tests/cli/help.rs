@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 36] = [
+const COMMANDS: [&str; 52] = [
     "",
     "sandbox",
     "serve",
@@ -16,10 +16,17 @@ const COMMANDS: [&str; 36] = [
     "pki revoke",
     "pki show",
     "send",
+    "replace",
+    "recall",
     "collect",
     "status",
     "track",
     "receipts",
+    "overdue",
+    "link",
+    "link set",
+    "link show",
+    "link delete",
     "directory",
     "directory show",
     "directory resolve",
@@ -31,6 +38,15 @@ const COMMANDS: [&str; 36] = [
     "dossier follow",
     "dossier show",
     "dossier list",
+    "dead",
+    "dead list",
+    "dead show",
+    "dead replay",
+    "dead discard",
+    "hold",
+    "hold set",
+    "hold release",
+    "hold list",
     "organs",
     "resolve",
     "amqp",
@@ -63,7 +79,7 @@ async fn help_is_as_it_was_looked_at() {
 #[tokio::test]
 async fn every_command_has_its_help_looked_at() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/golden");
-    for parent in ["", "pki", "directory", "amqp", "amqp parked"] {
+    for parent in ["", "pki", "directory", "dead", "hold", "amqp", "amqp parked"] {
         let help = run(&golden, &format!("{parent} --help")).await.ended(0).out;
         let (_, rest) = help.split_once("Commands:\n").unwrap();
         let named = rest.lines().take_while(|line| !line.is_empty());

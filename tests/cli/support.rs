@@ -128,15 +128,22 @@ impl Running {
 pub struct Gateway {
     pub dir: TempDir,
     pub endpoint: String,
+    // Lines of configuration beside the necessary ones.
+    settings: &'static str,
     running: Option<Running>,
 }
 
 impl Gateway {
     pub async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// With these sections of configuration beside the necessary ones.
+    pub async fn start_with(settings: &'static str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         run(dir.path(), "pki init").await.ended(0);
         run(dir.path(), "pki issue --server localhost 127.0.0.1").await.ended(0);
-        let mut gateway = Self { dir, endpoint: String::new(), running: None };
+        let mut gateway = Self { dir, endpoint: String::new(), settings, running: None };
         gateway.serve("127.0.0.1:0").await;
         for organ in ["G22", "H49", "H05"] {
             gateway.profile(&format!("--organ {organ}"), organ).await;
@@ -151,10 +158,11 @@ impl Gateway {
     }
 
     async fn serve(&mut self, listen: &str) {
+        let settings = self.settings;
         let config = format!(
             "[gateway]\nlisten = \"{listen}\"\n[ops]\nlisten = \"127.0.0.1:0\"\n[tls]\ncert = \"pki/localhost.crt\"\n\
              key = \"pki/localhost.key\"\nclient_ca = \"pki/ca.crt\"\ncrls = [\"pki/crl.pem\"]\n\
-             [ledger]\ndisk_free_bytes_min = 0\n"
+             [ledger]\ndisk_free_bytes_min = 0\n{settings}"
         );
         std::fs::write(self.path("truc.toml"), config).unwrap();
         let mut running = Running::start(truc(self.dir.path(), "serve --config truc.toml"));

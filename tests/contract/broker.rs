@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use truc::broker::{Broker, Consumer};
 use truc::domain::delivery::DeliveryId;
+use truc::domain::message::Lane;
 use truc::ledger::{Acceptance, BecameReady, Ledger, Ready};
 
 use crate::ledger::Open;
 use crate::ledger::sqlite::Sqlite;
-use crate::support::{letter, offer, organ, soon, t, urgent};
+use crate::support::{letter, offer, organ, soon, t};
 
 mod embedded;
 mod order;
@@ -71,7 +72,12 @@ impl<B: BrokerUnderTest> Exchange<B> {
     }
 
     fn urgent_letters(&mut self, to: &str, count: usize) -> Vec<Acceptance> {
-        self.letters(to, count).into_iter().map(urgent).collect()
+        self.lane_letters(Lane::Urgent, to, count)
+    }
+
+    /// So many letters to an organ that travel in a lane.
+    fn lane_letters(&mut self, lane: Lane, to: &str, count: usize) -> Vec<Acceptance> {
+        self.letters(to, count).into_iter().map(|letter| Acceptance { lane, ..letter }).collect()
     }
 
     /// Accepts letters, and publishes nothing yet.
@@ -160,7 +166,8 @@ macro_rules! stamp {
                 published: before_its_consumer_came while_its_consumer_waits before_the_gateway_started
                     between_two_consumers to_its_own_organ_only twenty_thousand_waiting five_thousand_before_it_takes
                     a_look_never_waits_for_more;
-                order: urgent_before_normal urgent_overtakes_what_waits
+                order: urgent_before_normal urgent_overtakes_what_waits each_urgency_before_the_lower
+                    no_lane_waits_for_ever no_lane_waits_for_ever_on_those_who_poll
                     ready_again_comes_before_the_younger bytes_bound_a_take;
                 sharing: each_is_handed_to_one what_one_holds_is_not_handed_to_another
                     undecided_go_to_another_when_dropped undecided_are_shared_by_those_who_wait undecided_of_the_last_come_back

@@ -15,10 +15,15 @@ use crate::support::{message_id, organ, soon};
 
 mod acceptance;
 mod bounds;
+mod changes;
 mod commits;
+mod custody;
+mod dead;
 mod durable;
+mod duties;
 pub mod inspect;
 mod ladder;
+mod links;
 mod mailbox;
 mod model;
 mod order;
@@ -32,6 +37,7 @@ mod redirects;
 mod reports;
 pub mod sqlite;
 mod steps;
+mod week;
 
 /// What a ledger is opened with, whatever it is kept in.
 #[derive(Clone, Debug)]
@@ -49,6 +55,7 @@ impl Default for Terms {
             retry_delay_max: Duration::from_secs(60),
             retry_jitter: 0.0,
             prompt_attempts: 2,
+            acknowledged_by: truc::domain::duty::AcknowledgedBy::Delivery,
         };
         Self { mailbox_deliveries_max: 1_000_000, policy }
     }
@@ -61,6 +68,11 @@ pub trait LedgerUnderTest: Send + Sync + Sized + 'static {
 
     /// Opens what is there, with few places in its queue and small commits, so that tests meet their bounds.
     fn open(&self) -> impl Future<Output = (Arc<dyn Ledger>, Commits)> + Send;
+
+    /// What the store does by itself from time to time is done now.
+    fn tidied(&self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Where the ledger is found after the sudden death of the process that had it open, at whatever it was.
     fn killed(self, ledger: Arc<dyn Ledger>) -> impl Future<Output = Self> + Send;
@@ -183,7 +195,7 @@ macro_rules! stamp {
                     expired_in_the_mailbox_and_in_flight dead_after_the_last_attempt;
                 steps: another_recipient_sees_no_delivery refused_leaves_nothing
                     settled_again_is_unchanged an_ended_attempt_is_fenced one_of_many_collectors_gets_it
-                    a_batch_is_answered_one_by_one;
+                    a_batch_is_answered_one_by_one an_attempt_that_is_spared_does_not_count;
                 receipts: gapless_per_sender_and_per_message paged_in_order
                     visible_in_order_while_senders_race gapless_across_a_kill a_late_step_does_not_go_back_in_time;
                 reports: every_report_is_a_receipt_with_all_that_was_said
@@ -199,12 +211,27 @@ macro_rules! stamp {
                 outbox: ready_is_unpublished_until_the_broker_has_it an_answer_about_an_earlier_attempt_changes_nothing
                     unpublished_survives_a_kill what_the_broker_lost_is_unpublished_again
                     unpublished_in_order_and_by_pages;
+                duties: what_is_late_is_noted_once what_ended_before_is_owed_no_more
+                    lists_and_tallies_of_the_overdue figures_by_organ_and_day one_of_many_notes_it;
                 redirects: another_delivery_takes_its_place what_is_held_stays_and_what_has_ended_is_never_moved
                     a_second_closing_is_followed one_of_two_nodes_moves_it nobody_took_over
                     what_is_redirected_is_no_longer_unpublished;
+                custody: a_payload_goes_a_set_time_after_the_last_end what_took_its_place_keeps_it_too
+                    files_go_with_it_and_late_ones_follow a_hold_keeps_until_it_is_released
+                    a_hold_of_an_organ_keeps_what_it_sends_and_receives a_hold_that_was_set_in_time_holds;
+                dead: found_by_organ_and_cause a_replay_gives_as_many_attempts_again what_is_discarded_has_ended;
+                week: a_week_of_traffic_levels_off;
                 queues: a_lease_in_a_queue_is_found_and_renewed a_mark_advances_from_what_it_is
                     mailboxes_add_up;
-                bounds: numbers_nobody_has;
+                changes: a_recall_is_absolute_before_the_offer_and_asks_after_it an_answer_ends_the_request
+                    a_second_request_is_refused_as_a_whole a_repeated_change_gives_the_first_answer
+                    an_update_keeps_adds_and_removes of_two_updates_one_wins a_replacement_of_two_and_its_chain
+                    a_request_without_an_end_lapses a_closing_between_request_and_answer
+                    a_document_and_its_changes_in_one_batch documents_by_their_id_and_full_mailboxes
+                    recalls_against_offers;
+                links: a_link_is_kept_as_it_was_set_across_a_kill an_outage_is_noted_of_the_link_it_is_about
+                    a_node_knows_itself;
+                bounds: numbers_nobody_has a_mailbox_of_its_own_size;
                 random: a_random_history_is_as_the_model_says;
             }
         }

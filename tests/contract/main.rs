@@ -4,6 +4,7 @@
 
 mod broker;
 mod dossiers;
+mod duty;
 mod ledger;
 #[path = "../rabbit/node.rs"]
 #[expect(dead_code, reason = "other tests ask more of a node")]

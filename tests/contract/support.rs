@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use truc::domain::change::{Change, ChangeKind, DocumentRef, Target};
 use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome};
 use truc::domain::message::{Hash, Lane, MessageId};
 use truc::domain::organ_id::OrganId;
@@ -25,6 +26,9 @@ pub fn t(seconds: i64) -> Timestamp {
 
 /// When letters expire unless a test says otherwise.
 pub const EXPIRY: i64 = 1_000_000;
+
+/// Until when they are to be acknowledged unless a test says otherwise.
+pub const DUTY: i64 = 500_000;
 
 pub fn organ(id: &str) -> OrganId {
     OrganId::parse(id).unwrap()
@@ -47,8 +51,17 @@ pub fn letter(from: &str, id: &str, to: &[&str]) -> Acceptance {
         accepted_at: t(1),
         expires_at: t(EXPIRY),
     };
-    let addressees = to.iter().map(|id| Addressee { recipient: organ(id), redirected: None }).collect();
-    Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
+    let addressees =
+        to.iter().map(|id| Addressee { recipient: organ(id), redirected: None, mailbox_max: None }).collect();
+    let message = Arc::new(message);
+    Acceptance {
+        message,
+        lane: Lane::Normal,
+        addressees,
+        acknowledge_by: t(DUTY),
+        document_id: None,
+        change: None,
+    }
 }
 
 /// The letter with something of its message changed.
@@ -70,8 +83,30 @@ pub fn urgent(mut letter: Acceptance) -> Acceptance {
 /// The letter with one more addressee: written to a closed organ, going to its successor.
 pub fn redirected(mut letter: Acceptance, closed: &str, successor: &str, basis: &str) -> Acceptance {
     let redirected = Some((organ(closed), basis.to_owned()));
-    letter.addressees.push(Addressee { recipient: organ(successor), redirected });
+    letter.addressees.push(Addressee { recipient: organ(successor), redirected, mailbox_max: None });
     letter
+}
+
+/// A change of the sender's message of this id, for all who were sent it.
+pub fn change(kind: ChangeKind, by: &str, id: &str) -> Change {
+    let target = Target { document: DocumentRef::Message(message_id(id)), recipients: Vec::new() };
+    let (targets, removed) = (vec![target], Vec::new());
+    Change { kind, reason: "nhầm".to_owned(), targets, removed, known_only: true, by: organ(by) }
+}
+
+/// A letter that takes another one back.
+pub fn recall(from: &str, id: &str, of: &str) -> Acceptance {
+    Acceptance { change: Some(Box::new(change(ChangeKind::Recall, from, of))), ..letter(from, id, &[]) }
+}
+
+/// A letter that updates another one.
+pub fn update(from: &str, id: &str, to: &[&str], of: &str) -> Acceptance {
+    Acceptance { change: Some(Box::new(change(ChangeKind::Update, from, of))), ..letter(from, id, to) }
+}
+
+/// A letter that replaces another one.
+pub fn replacement(from: &str, id: &str, to: &[&str], of: &str) -> Acceptance {
+    Acceptance { change: Some(Box::new(change(ChangeKind::Replacement, from, of))), ..letter(from, id, to) }
 }
 
 /// A step the gateway takes by itself.

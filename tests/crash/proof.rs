@@ -90,7 +90,8 @@ fn acceptance(document: &Document, repeated_submission: bool) -> Fact {
         addressed_to: addressed_to.into(),
     });
     let receipt = Some(receipt(document, 1, ReceiptKind::Accepted, 0, 0));
-    let acceptance = v1::Acceptance { receipt, deliveries: deliveries.into(), repeated_submission };
+    let acceptance =
+        v1::Acceptance { receipt, deliveries: deliveries.into(), repeated_submission, changed: None };
     Fact::Accepted { message_id: document.message_id.clone(), acceptance }
 }
 
@@ -151,8 +152,12 @@ impl Scene {
             ..Default::default()
         };
         let deliveries = vec![status(0, DeliveryState::Delivered, 2), status(1, DeliveryState::Rejected, 1)];
-        let story =
-            v1::TrackResponse { envelope: Some(envelope(&document)), deliveries, receipts: log.clone() };
+        let story = v1::TrackResponse {
+            envelope: Some(envelope(&document)),
+            deliveries,
+            receipts: log.clone(),
+            ..Default::default()
+        };
         let ending = Ending {
             logs: BTreeMap::from([("G22".to_owned(), log)]),
             stories: BTreeMap::from([(ID.to_owned(), story)]),

@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect has failed")]
 
+mod allowances;
+mod custody;
 mod door;
 mod dossiers;
+mod duty;
 mod edxml;
 mod exchange;
 mod idempotency;

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use truc::amqp::{Options, topology};
-use truc::domain::message::Lane;
+use truc::amqp::{MailboxQueue, Options, topology};
 
 use crate::node::Node;
 use crate::place::{Place, organ};
@@ -19,7 +18,7 @@ const RESTORED_WITHIN: Duration = Duration::from_secs(45);
 /// Declares an organ's queues and kills RabbitMQ in the same moment; true when that left a queue without a leader.
 async fn half_declare(place: &Place, node: &Arc<Node>, id: &str) -> bool {
     let (_, link, declared) = place.broker.shared();
-    let queues = Lane::ALL.map(|lane| declared.mailbox(&organ(id), lane));
+    let queues = MailboxQueue::ALL.map(|queue| declared.mailbox(&organ(id), queue));
     for queue in &queues {
         topology::declare_queue(link, queue).await.unwrap();
     }

@@ -52,6 +52,7 @@ impl Place {
             retry_delay_max: Duration::from_secs(60),
             retry_jitter: 0.0,
             prompt_attempts: 2,
+            acknowledged_by: truc::domain::duty::AcknowledgedBy::Delivery,
         };
         let options = sqlite::Options {
             path: folder.path().join("ledger.db"),
@@ -100,8 +101,17 @@ impl Place {
                 accepted_at: Timestamp::from_micros(1),
                 expires_at: Timestamp::from_micros(i64::MAX / 2),
             };
-            let addressees = vec![Addressee { recipient: organ(to), redirected: None }];
-            Acceptance { message: Arc::new(message), lane: Lane::Normal, addressees, document_id: None }
+            let addressees = vec![Addressee { recipient: organ(to), redirected: None, mailbox_max: None }];
+            let acknowledge_by = message.expires_at;
+            let message = Arc::new(message);
+            Acceptance {
+                message,
+                lane: Lane::Normal,
+                addressees,
+                acknowledge_by,
+                document_id: None,
+                change: None,
+            }
         });
         let began = Instant::now();
         let answers = self.ledger.accept(letters.collect()).await.unwrap().await.unwrap();

@@ -131,6 +131,7 @@ async fn nothing_goes_in_the_clear() {
         retry_delay_max: Duration::from_secs(60),
         retry_jitter: 0.0,
         prompt_attempts: 2,
+        acknowledged_by: truc::domain::duty::AcknowledgedBy::Delivery,
     };
     let options = sqlite::Options {
         path: folder.path().join("ledger.db"),

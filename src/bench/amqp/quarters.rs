@@ -6,13 +6,12 @@ use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::uri::{AMQPScheme, AMQPUri};
 
 use super::{broker, connect};
-use crate::amqp::Names;
 use crate::amqp::topology::Topology;
+use crate::amqp::{MailboxQueue, Names};
 use crate::bench::error::Error;
 use crate::bench::secret;
 use crate::config::Config;
 use crate::config::broker::Kind;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 
 /// Names at a RabbitMQ node.
@@ -48,7 +47,7 @@ impl Quarters {
     pub async fn delete(&self, organs: &[String]) -> Result<(), Error> {
         let names = Names::with_prefix(&self.prefix);
         let of_organ = |organ: OrganId| {
-            let mailbox = Lane::ALL.map(|lane| names.mailbox(&organ, lane));
+            let mailbox = MailboxQueue::ALL.map(|queue| names.mailbox(&organ, queue));
             mailbox.into_iter().chain([names.receipts_of(&organ)])
         };
         let organs = organs.iter().filter_map(|organ| OrganId::parse(organ).ok());

@@ -45,9 +45,9 @@ impl LaneQueue {
         (first.get().payload_bytes <= bytes).then(|| first.remove())
     }
 
-    /// True when none is in memory.
-    pub fn is_empty(&self) -> bool {
-        self.queued.is_empty()
+    /// True when something is in it, or may be in the ledger.
+    pub fn waits(&self) -> bool {
+        !self.queued.is_empty() || self.more || self.paging
     }
 
     /// True when the next delivery is to be looked for in the ledger.
@@ -65,19 +65,19 @@ impl LaneQueue {
         Some(self.loaded_to)
     }
 
-    /// The page has been read.
-    pub fn end_page(&mut self, after: DeliveryId, page: &[Ready]) {
+    /// The page has been read; there is more behind it when it is full.
+    pub fn end_page(&mut self, after: DeliveryId, page: impl IntoIterator<Item = Ready>, full: bool) {
         self.paging = false;
         if self.loaded_to != after {
             // The lane shrank meanwhile: the page no longer follows what is loaded.
             self.more = true;
             return;
         }
-        self.queued.extend(page.iter().map(|ready| (ready.delivery, *ready)));
-        if let Some(last) = page.last() {
-            self.loaded_to = last.delivery;
+        for ready in page {
+            self.loaded_to = ready.delivery;
+            self.queued.insert(ready.delivery, ready);
         }
-        self.more |= page.len() == PAGE;
+        self.more |= full;
         self.shrink();
     }
 
@@ -146,13 +146,15 @@ mod tests {
                         page = Some((after, read.collect()));
                     },
                     _ => if let Some((after, read)) = page.take() {
-                        lane.end_page(after, &read);
+                        let full = read.len() == PAGE;
+                        lane.end_page(after, read, full);
                     },
                 }
                 prop_assert!(lane.queued.len() <= QUEUED_MAX);
             }
             if let Some((after, read)) = page.take() {
-                lane.end_page(after, &read);
+                let full = read.len() == PAGE;
+                lane.end_page(after, read, full);
             }
             loop {
                 while let Some(taken) = lane.pop_within(u64::MAX) {
@@ -160,7 +162,8 @@ mod tests {
                 }
                 let Some(after) = lane.begin_page() else { break };
                 let read: Vec<_> = in_ledger.range(after.0 + 1..).take(PAGE).map(|(id, ())| ready(*id)).collect();
-                lane.end_page(after, &read);
+                let full = read.len() == PAGE;
+                lane.end_page(after, read, full);
             }
             prop_assert!(in_ledger.is_empty(), "forgotten: {in_ledger:?}");
         }

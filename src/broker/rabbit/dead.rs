@@ -87,15 +87,16 @@ impl Core {
         Ok(())
     }
 
-    /// The mailbox a dead message was in, as RabbitMQ wrote into its headers.
+    /// The mailbox and lane a dead message was in, as RabbitMQ wrote into its headers and its properties still say.
     fn mailbox_of(&self, delivery: &Delivery) -> Option<(OrganId, Lane)> {
         let headers = delivery.properties.headers().as_ref()?;
-        let queue = match headers.inner().get("x-first-death-queue")? {
+        let name = match headers.inner().get("x-first-death-queue")? {
             AMQPValue::LongString(text) => text.to_string(),
             AMQPValue::ShortString(text) => text.to_string(),
             _ => return None,
         };
-        self.options.topology.names.mailbox_of(&queue)
+        let (organ, queue) = self.options.topology.names.mailbox_of(&name)?;
+        Some((organ, queue.lane(*delivery.properties.priority())))
     }
 }
 

@@ -7,9 +7,7 @@ use tokio::sync::Semaphore;
 
 use super::Core;
 use crate::amqp::topology::Declarer;
-use crate::amqp::{Lost, topology};
-use crate::domain::delivery::DeliveryId;
-use crate::domain::message::Lane;
+use crate::amqp::{Lost, MailboxQueue, topology};
 use crate::domain::organ_id::OrganId;
 use crate::ledger;
 
@@ -105,7 +103,7 @@ impl Core {
         let mut declarer = lock(&self.declarations.idle).pop().unwrap_or_default();
         let mut differences = Vec::new();
         let mut untouched = true;
-        let queues = Lane::ALL.map(|lane| self.options.topology.mailbox(organ, lane));
+        let queues = MailboxQueue::ALL.map(|queue| self.options.topology.mailbox(organ, queue));
         for queue in &queues {
             let declared = declarer.declare(&self.consume, queue).await?;
             differences.extend(declared.differences);
@@ -131,8 +129,8 @@ impl Core {
     /// with a queue that has no leader and never answers again. One that says it holds something is left alone.
     pub async fn restore_mailbox(&self, organ: &OrganId) -> Result<(), Error> {
         let mut declarer = Declarer::default();
-        for lane in Lane::ALL {
-            let queue = self.options.topology.mailbox(organ, lane);
+        for queue in MailboxQueue::ALL {
+            let queue = self.options.topology.mailbox(organ, queue);
             let there = declarer.declare(&self.consume, &queue).await?;
             if there.messages > 0 || topology::answers(&self.consume, &queue).await? {
                 continue;
@@ -157,11 +155,6 @@ impl Core {
     }
 
     async fn has_ready(&self, organ: &OrganId) -> Result<bool, ledger::Error> {
-        for lane in Lane::ALL {
-            if !self.ledger.ready(organ, lane, DeliveryId(0), 1).await?.is_empty() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(!self.ledger.ready_in_lanes(organ, 1).await?.is_empty())
     }
 }

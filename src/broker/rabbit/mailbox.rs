@@ -8,6 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::shelf::Shelf;
 use crate::domain::organ_id::OrganId;
+use crate::domain::turns::Turns;
 
 /// The longest a look waits for RabbitMQ. Then it sees what has arrived.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     /// A mailbox, and where its pump hears of looks.
-    pub fn new(organ: OrganId) -> (Self, mpsc::Receiver<Look>) {
+    pub fn new(organ: OrganId, turns: Turns) -> (Self, mpsc::Receiver<Look>) {
         let (looks, asked) = mpsc::channel(LOOKS);
         let mailbox = Self {
             organ,
@@ -45,7 +46,7 @@ impl Mailbox {
             wanted: Notify::new(),
             left: Notify::new(),
             consumers: AtomicUsize::new(0),
-            shelf: Mutex::default(),
+            shelf: Mutex::new(Shelf::new(turns)),
             looks,
         };
         (mailbox, asked)

@@ -25,11 +25,11 @@ impl Parcel {
 
     /// The message.
     pub fn outgoing(&self, names: &Names) -> Outgoing {
+        let (organ, lane) = (&self.deliveries[0].organ, self.deliveries[0].lane);
         let (properties, body) = match &self.whole {
             Some(whole) => (whole.properties.clone(), whole.body.clone()),
-            None => pointer::pack(self.deliveries.iter().map(|became| became.ready)),
+            None => pointer::pack(lane, self.deliveries.iter().map(|became| became.ready)),
         };
-        let (organ, lane) = (&self.deliveries[0].organ, self.deliveries[0].lane);
         Outgoing { exchange: names.deliveries(), routing_key: names.mailbox(organ, lane), properties, body }
     }
 }
@@ -111,14 +111,17 @@ mod tests {
             (3, "H49", Lane::Urgent),
             (4, "H49", Lane::Normal),
             (5, "H05", Lane::Normal),
+            (6, "H49", Lane::Express),
         ] {
             load.add(ready(organ, lane, id), Packed::Pointer);
         }
-        assert_eq!(content(&load), [vec![1, 4], vec![2, 5], vec![3]]);
-        let routes: Vec<_> =
-            load.parcels.iter().map(|parcel| parcel.outgoing(&Names::default()).routing_key).collect();
-        assert_eq!(routes.len(), 3);
+        assert_eq!(content(&load), [vec![1, 4], vec![2, 5], vec![3], vec![6]]);
+        let sent: Vec<_> = load.parcels.iter().map(|parcel| parcel.outgoing(&Names::default())).collect();
+        let routes: Vec<_> = sent.iter().map(|outgoing| outgoing.routing_key.as_str()).collect();
+        assert_eq!(routes[2], routes[3], "the urgent lanes share a queue");
         assert!(routes[0] != routes[1] && routes[0] != routes[2]);
+        let priorities: Vec<_> = sent.iter().map(|outgoing| *outgoing.properties.priority()).collect();
+        assert_eq!(priorities, [Some(0), Some(0), Some(1), Some(3)]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use lapin::BasicProperties;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::delivery::DeliveryId;
+use crate::domain::message::Lane;
 use crate::ledger::{MessageKey, Ready};
 
 /// The `type` of a message of pointers.
@@ -26,8 +27,8 @@ struct Pointer<'a> {
     attempt: u32,
 }
 
-/// The message that points to deliveries; its message id is the first one's.
-pub(super) fn pack(ready: impl IntoIterator<Item = Ready>) -> (BasicProperties, Bytes) {
+/// The message that points to deliveries of a lane; its message id is the first one's, its priority the lane's.
+pub(super) fn pack(lane: Lane, ready: impl IntoIterator<Item = Ready>) -> (BasicProperties, Bytes) {
     let pointer = |ready: Ready| Pointer {
         delivery_id: ready.delivery.to_string().into(),
         message: ready.message.0,
@@ -39,7 +40,8 @@ pub(super) fn pack(ready: impl IntoIterator<Item = Ready>) -> (BasicProperties, 
     let mut properties = BasicProperties::default()
         .with_type(POINTER_TYPE.into())
         .with_content_type("application/json".into())
-        .with_delivery_mode(PERSISTENT);
+        .with_delivery_mode(PERSISTENT)
+        .with_priority(lane.priority());
     if let Some(first) = pointers.first() {
         properties = properties.with_message_id(first.delivery_id.as_ref().into());
     }
@@ -74,7 +76,7 @@ mod tests {
 
     #[test]
     fn pointers_are_read_as_they_were_written() {
-        let (properties, body) = pack([ready(42, 3), ready(43, 0)]);
+        let (properties, body) = pack(Lane::Normal, [ready(42, 3), ready(43, 0)]);
         let text = r#"[{"delivery_id":"d42","message":17,"payload_bytes":2048,"attempt":3},{"delivery_id":"d43","message":17,"payload_bytes":2048,"attempt":0}]"#;
         assert_eq!(body, text);
         assert_eq!(properties.message_id().as_ref().unwrap().as_str(), "d42");
@@ -89,15 +91,15 @@ mod tests {
             payload_bytes: u64::MAX,
             attempt: u32::MAX,
         };
-        let (properties, body) = pack([largest; POINTERS_MAX]);
+        let (properties, body) = pack(Lane::Normal, [largest; POINTERS_MAX]);
         assert_eq!(unpack(&properties, &body), Some(vec![largest; POINTERS_MAX]));
-        let (properties, body) = pack([ready(1, 0); POINTERS_MAX + 1]);
+        let (properties, body) = pack(Lane::Normal, [ready(1, 0); POINTERS_MAX + 1]);
         assert_eq!(unpack(&properties, &body), None, "more than any message of this gateway has");
     }
 
     #[test]
     fn what_is_not_made_of_pointers_is_none() {
-        let (properties, good) = pack([ready(1, 0)]);
+        let (properties, good) = pack(Lane::Normal, [ready(1, 0)]);
         assert_eq!(unpack(&BasicProperties::default(), &good), None, "another type");
         let long = [b" ".repeat(LENGTH_MAX), good.to_vec()].concat();
         for body in [

@@ -219,7 +219,7 @@ impl Publishing {
             // The connection was lost; the next batch waits for it.
             Settled::Unknown => true,
             Settled::Nacked => {
-                self.reserve.hold_lane(organ, *lane, delay);
+                self.reserve.hold_queue(organ, (*lane).into(), delay);
                 false
             }
             Settled::Returned { .. } => {
@@ -237,7 +237,7 @@ impl Publishing {
             }
             Settled::Refused { code: NOT_FOUND, .. } => {
                 self.core.redeclare.notify_one();
-                self.reserve.hold_lane(organ, *lane, AGAIN_DELAY * 2);
+                self.reserve.hold_queue(organ, (*lane).into(), AGAIN_DELAY * 2);
                 false
             }
             Settled::Refused { code, text } => {

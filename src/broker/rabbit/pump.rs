@@ -17,7 +17,7 @@ use super::acks::SharedChannel;
 use super::mailbox::{Look, Mailbox};
 use super::parking::Origin;
 use super::{Core, dead, pointer};
-use crate::amqp::refusal;
+use crate::amqp::{MailboxQueue, refusal};
 use crate::domain::message::Lane;
 
 /// How long a mailbox stays at hand after its last consumer left, for the next call of a system that polls.
@@ -80,25 +80,25 @@ struct Got {
 /// What a mailbox takes from.
 struct Source {
     channel: Arc<SharedChannel>,
-    // In the order of the lanes.
+    // In the order of the queues.
     consumers: Option<[Consumer; 2]>,
 }
 
 impl Source {
     /// The next message of a subscription.
-    async fn next(&mut self) -> (Lane, Option<lapin::Result<Delivery>>) {
+    async fn next(&mut self) -> (MailboxQueue, Option<lapin::Result<Delivery>>) {
         let Some([urgent, normal]) = &mut self.consumers else { return std::future::pending().await };
         tokio::select! {
             biased;
-            delivery = urgent.next() => (Lane::Urgent, delivery),
-            delivery = normal.next() => (Lane::Normal, delivery),
+            delivery = urgent.next() => (MailboxQueue::Urgent, delivery),
+            delivery = normal.next() => (MailboxQueue::Normal, delivery),
         }
     }
 
     /// What is there already.
-    fn next_now(&mut self) -> Option<(Lane, lapin::Result<Delivery>)> {
+    fn next_now(&mut self) -> Option<(MailboxQueue, lapin::Result<Delivery>)> {
         match self.next().now_or_never() {
-            Some((lane, Some(delivery))) => Some((lane, delivery)),
+            Some((queue, Some(delivery))) => Some((queue, delivery)),
             Some((_, None)) | None => None,
         }
     }
@@ -126,7 +126,7 @@ impl Pump {
         loop {
             let closing = OptionFuture::from(close_at.map(tokio::time::sleep_until));
             tokio::select! {
-                (lane, delivery) = source.next() => self.arrived(&mut source, lane, delivery)?,
+                (queue, delivery) = source.next() => self.arrived(&mut source, queue, delivery)?,
                 Some(look) = self.looks.recv() => self.look(&mut source, look).await?,
                 () = mailbox.wanted.notified(), if !self.subscribed => {
                     self.subscribed = true;
@@ -151,13 +151,13 @@ impl Pump {
         }
     }
 
-    /// Subscribes to both lanes, the urgent one first and until what it has is here.
+    /// Subscribes to both queues, the urgent one first and until what it has is here.
     async fn subscribe(&mut self, source: &mut Source) -> Result<(), String> {
         let limit = self.core.options.connection.connect_timeout;
         let subscribing = tokio::time::timeout(limit, async {
-            let urgent = self.consume(source, Lane::Urgent).await?;
-            self.fence(source, Lane::Urgent).await?;
-            let normal = self.consume(source, Lane::Normal).await?;
+            let urgent = self.consume(source, MailboxQueue::Urgent).await?;
+            self.fence(source, MailboxQueue::Urgent).await?;
+            let normal = self.consume(source, MailboxQueue::Normal).await?;
             Ok::<_, String>([urgent, normal])
         });
         let subscribed = subscribing.await;
@@ -167,28 +167,28 @@ impl Pump {
         self.drain(source)
     }
 
-    async fn consume(&self, source: &Source, lane: Lane) -> Result<Consumer, String> {
-        let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, lane);
+    async fn consume(&self, source: &Source, queue: MailboxQueue) -> Result<Consumer, String> {
+        let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, queue);
         let (options, none) = (BasicConsumeOptions::default(), FieldTable::default());
         let subscribed = source.channel.channel.basic_consume(queue.into(), "".into(), options, none).await;
         subscribed.map_err(|error| self.trouble(&error))
     }
 
     /// Takes one message past any subscription. None when there was none.
-    async fn get(&self, source: &Source, lane: Lane) -> Result<Option<Got>, String> {
-        let queue = self.core.options.topology.names.mailbox(&self.mailbox.organ, lane);
-        let got = source.channel.channel.basic_get(queue.into(), BasicGetOptions::default()).await;
+    async fn get(&self, source: &Source, queue: MailboxQueue) -> Result<Option<Got>, String> {
+        let name = self.core.options.topology.names.mailbox(&self.mailbox.organ, queue);
+        let got = source.channel.channel.basic_get(name.into(), BasicGetOptions::default()).await;
         let got = got.map_err(|error| self.trouble(&error))?;
         Ok(got.map(|BasicGetMessage { delivery, message_count }| {
-            let deliveries = self.shelve(source, lane, delivery);
+            let deliveries = self.shelve(source, queue, delivery);
             Got { deliveries, left: usize::try_from(message_count).unwrap_or(usize::MAX) }
         }))
     }
 
     /// Resolves when what the queue had for a subscription is here. The queue answers a request after it has sent that to the
     /// channel's process; and that answers the next request after it has passed it on.
-    async fn fence(&self, source: &Source, lane: Lane) -> Result<(), String> {
-        self.get(source, lane).await?;
+    async fn fence(&self, source: &Source, queue: MailboxQueue) -> Result<(), String> {
+        self.get(source, queue).await?;
         let flowing = source.channel.channel.channel_flow(ChannelFlowOptions { active: true }).await;
         flowing.map(drop).map_err(|error| self.trouble(&error))
     }
@@ -205,23 +205,23 @@ impl Pump {
     fn arrived(
         &self,
         source: &mut Source,
-        lane: Lane,
+        queue: MailboxQueue,
         delivery: Option<lapin::Result<Delivery>>,
     ) -> Result<(), String> {
         let Some(delivery) = delivery else {
             self.core.declarations.forget(&self.mailbox.organ);
             return Err("RabbitMQ ended the subscription".to_owned());
         };
-        self.shelve(source, lane, delivery.map_err(|error| self.trouble(&error))?);
+        self.shelve(source, queue, delivery.map_err(|error| self.trouble(&error))?);
         self.drain(source)
     }
 
     fn drain(&self, source: &mut Source) -> Result<(), String> {
         let mut drained = Ok(());
-        while let Some((lane, delivery)) = source.next_now() {
+        while let Some((queue, delivery)) = source.next_now() {
             match delivery {
                 Ok(delivery) => {
-                    self.shelve(source, lane, delivery);
+                    self.shelve(source, queue, delivery);
                 }
                 Err(error) => drained = Err(self.trouble(&error)),
             }
@@ -240,8 +240,8 @@ impl Pump {
             match source.consumers.is_some() {
                 // The subscription brings it; this only waits until it has.
                 true => {
-                    for lane in Lane::ALL {
-                        self.fence(source, lane).await?;
+                    for queue in MailboxQueue::ALL {
+                        self.fence(source, queue).await?;
                     }
                     Ok(())
                 }
@@ -264,38 +264,50 @@ impl Pump {
         }
     }
 
-    /// Takes messages until they held so many deliveries, perhaps a few more, or there are none left.
+    /// Takes messages until there are so many deliveries, perhaps a few more, or none are left. One of the normal lane is at hand always,
+    /// so that it can have its turn.
     async fn get_many(&self, source: &Source, limit: usize) -> Result<(), String> {
-        let mut wanted = limit;
-        for lane in Lane::ALL {
-            // As many at a time as would do if each held what those before did on average.
-            let (mut messages, mut deliveries, mut next) = (0, 0, 1);
-            while wanted > 0 && next > 0 {
-                let mut left = 0;
-                for got in join_all((0..next).map(|_| self.get(source, lane))).await {
-                    let Some(got) = got? else { continue };
-                    messages += 1;
-                    deliveries += got.deliveries;
-                    wanted = wanted.saturating_sub(got.deliveries);
-                    left = got.left;
-                }
-                next = (wanted * messages).div_ceil(deliveries.max(1)).min(left);
+        let left = self.get_some(source, MailboxQueue::Urgent, limit).await?;
+        let waiting = self.mailbox.shelf().waiting(Lane::Normal);
+        let wanted = left.max(limit.min(1)).saturating_sub(waiting);
+        self.get_some(source, MailboxQueue::Normal, wanted).await.map(drop)
+    }
+
+    /// Takes messages of one queue; how many deliveries were wanted and not there.
+    async fn get_some(
+        &self,
+        source: &Source,
+        queue: MailboxQueue,
+        mut wanted: usize,
+    ) -> Result<usize, String> {
+        // As many at a time as would do if each held what those before did on average.
+        let (mut messages, mut deliveries, mut next) = (0, 0, 1);
+        while wanted > 0 && next > 0 {
+            let mut left = 0;
+            for got in join_all((0..next).map(|_| self.get(source, queue))).await {
+                let Some(got) = got? else { continue };
+                messages += 1;
+                deliveries += got.deliveries;
+                wanted = wanted.saturating_sub(got.deliveries);
+                left = got.left;
             }
+            next = (wanted * messages).div_ceil(deliveries.max(1)).min(left);
         }
-        Ok(())
+        Ok(wanted)
     }
 
     /// Puts what a message points to on the shelf; how many deliveries that is.
-    fn shelve(&self, source: &Source, lane: Lane, delivery: Delivery) -> usize {
+    fn shelve(&self, source: &Source, queue: MailboxQueue, delivery: Delivery) -> usize {
         self.core.metrics.broker_delivered.increment(1);
         self.core.metrics.broker_redelivered.increment(u64::from(delivery.redelivered));
         let pointers = pointer::unpack(&delivery.properties, &delivery.data).unwrap_or_default();
         let mut tags = source.channel.tags(delivery.delivery_tag, pointers.len().max(1));
         if pointers.is_empty() {
             let tag = tags.next().expect("there is one at least");
-            self.strange(lane, delivery, Origin::Shared(tag));
+            self.strange(queue, delivery, Origin::Shared(tag));
             return 0;
         }
+        let lane = queue.lane(*delivery.properties.priority());
         let mut shelf = self.mailbox.shelf();
         for (ready, tag) in pointers.iter().zip(tags) {
             shelf.arrive(lane, *ready, tag);
@@ -304,7 +316,7 @@ impl Pump {
     }
 
     /// No pointer: the packer may know it, or it is parked. Nothing waits for that.
-    fn strange(&self, lane: Lane, delivery: Delivery, origin: Origin) {
+    fn strange(&self, queue: MailboxQueue, delivery: Delivery, origin: Origin) {
         let (core, organ) = (Arc::clone(&self.core), self.mailbox.organ.clone());
         let stop = core.tasks.stop_token();
         let judged = Arc::clone(&core);
@@ -316,7 +328,7 @@ impl Pump {
             match known {
                 Ok(true) => origin.ack(&core.metrics).await,
                 Ok(false) => {
-                    let queue = core.options.topology.names.mailbox(&organ, lane);
+                    let queue = core.options.topology.names.mailbox(&organ, queue);
                     core.parking.park(&queue, "no pointer", delivery.properties, delivery.data, origin);
                 }
                 Err(_) => {

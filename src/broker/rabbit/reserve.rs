@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::amqp::MailboxQueue;
 use crate::domain::delivery::DeliveryId;
-use crate::domain::message::Lane;
 use crate::domain::organ_id::OrganId;
 use crate::ledger::BecameReady;
 
@@ -19,7 +19,7 @@ const ENTRIES_MAX: usize = 16_384;
 /// What is held back. It stays in the ledger's outbox meanwhile.
 #[derive(Default)]
 pub(super) struct Reserve {
-    lanes: HashMap<(OrganId, Lane), Instant>,
+    queues: HashMap<(OrganId, MailboxQueue), Instant>,
     deliveries: HashMap<DeliveryId, Instant>,
     declaring: HashSet<OrganId>,
     declared: HashMap<OrganId, Instant>,
@@ -29,14 +29,14 @@ impl Reserve {
     /// True when it is to be published now.
     pub fn lets_through(&self, became: &BecameReady) -> bool {
         // Nothing is held back, nearly always.
-        (self.lanes.is_empty() || !self.lanes.contains_key(&(became.organ.clone(), became.lane)))
+        (self.queues.is_empty() || !self.queues.contains_key(&(became.organ.clone(), became.lane.into())))
             && (self.deliveries.is_empty() || !self.deliveries.contains_key(&became.ready.delivery))
             && (self.declaring.is_empty() || !self.declaring.contains(&became.organ))
     }
 
-    /// The lane is full.
-    pub fn hold_lane(&mut self, organ: &OrganId, lane: Lane, delay: Duration) {
-        bounded(&mut self.lanes).insert((organ.clone(), lane), Instant::now() + delay);
+    /// The queue is full.
+    pub fn hold_queue(&mut self, organ: &OrganId, queue: MailboxQueue, delay: Duration) {
+        bounded(&mut self.queues).insert((organ.clone(), queue), Instant::now() + delay);
     }
 
     /// RabbitMQ will not have this one.
@@ -51,7 +51,7 @@ impl Reserve {
             return false;
         }
         if self.declared.get(organ).is_some_and(|at| at.elapsed() < delay) {
-            Lane::ALL.into_iter().for_each(|lane| self.hold_lane(organ, lane, delay));
+            MailboxQueue::ALL.into_iter().for_each(|queue| self.hold_queue(organ, queue, delay));
             return false;
         }
         self.declaring.insert(organ.clone())
@@ -70,13 +70,13 @@ impl Reserve {
 
     /// When the first of them is to be tried again.
     pub fn next(&self) -> Option<Instant> {
-        self.lanes.values().chain(self.deliveries.values()).min().copied()
+        self.queues.values().chain(self.deliveries.values()).min().copied()
     }
 
     /// Forgets those whose time has come.
     pub fn release(&mut self) {
         let now = Instant::now();
-        self.lanes.retain(|_, until| *until > now);
+        self.queues.retain(|_, until| *until > now);
         self.deliveries.retain(|_, until| *until > now);
     }
 }

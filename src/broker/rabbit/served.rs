@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -10,17 +11,25 @@ use super::mailbox::Mailbox;
 use super::{Core, pump};
 use crate::amqp::State;
 use crate::broker::Consumer;
+use crate::broker::resting::Resting;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
 use crate::ledger::{self, Ready};
 
 /// The mailboxes.
-#[derive(Default)]
-pub(super) struct Served(Mutex<HashMap<OrganId, Arc<Mailbox>>>);
+pub(super) struct Served {
+    mailboxes: Mutex<HashMap<OrganId, Arc<Mailbox>>>,
+    resting: Resting,
+}
 
 impl Served {
+    /// None yet; a lane has its turn after so many deliveries of more urgent ones.
+    pub fn new(urgent_run_max: NonZeroU32) -> Self {
+        Self { mailboxes: Mutex::default(), resting: Resting::new(urgent_run_max) }
+    }
+
     fn map(&self) -> MutexGuard<'_, HashMap<OrganId, Arc<Mailbox>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.mailboxes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// True when somebody serves it.
@@ -41,6 +50,7 @@ impl Served {
         }
         if map.get(&mailbox.organ).is_some_and(|there| Arc::ptr_eq(there, mailbox)) {
             map.remove(&mailbox.organ);
+            self.resting.rest(&mailbox.organ, mailbox.shelf().turns());
         }
         true
     }
@@ -50,7 +60,7 @@ impl Served {
 pub(super) fn consume(core: &Arc<Core>, organ: &OrganId) -> RabbitConsumer {
     let mut map = core.served.map();
     let mailbox = map.entry(organ.clone()).or_insert_with(|| {
-        let (mailbox, looks) = Mailbox::new(organ.clone());
+        let (mailbox, looks) = Mailbox::new(organ.clone(), core.served.resting.wake(organ));
         let mailbox = Arc::new(mailbox);
         core.tasks.spawn(pump::run(Arc::clone(core), Arc::clone(&mailbox), looks, core.tasks.stop_token()));
         mailbox
@@ -103,12 +113,11 @@ impl Consumer for RabbitConsumer {
 
     fn look(&mut self, limit: usize, bytes: u64) -> BoxFuture<'_, Result<Vec<Ready>, ledger::Error>> {
         Box::pin(async move {
-            let taken = self.take_now(limit, bytes);
             let up = matches!(&*self.core.consume.state().borrow(), State::Up(_) | State::Blocked(..));
-            if !taken.is_empty() || !up {
-                return Ok(taken);
+            // What is on the shelf of the normal lane may have been overtaken.
+            if up && !self.mailbox.shelf().has_urgent() {
+                self.mailbox.look(limit).await;
             }
-            self.mailbox.look(limit).await;
             Ok(self.take_now(limit, bytes))
         })
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::acks::Tag;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::Lane;
+use crate::domain::turns::Turns;
 use crate::ledger::Ready;
 
 /// A delivery that has arrived, perhaps more than once.
@@ -18,17 +19,35 @@ struct Arrived {
 /// has it waits until that one has decided.
 #[derive(Default)]
 pub(super) struct Shelf {
-    lanes: [BTreeMap<DeliveryId, Arrived>; 2],
+    lanes: [BTreeMap<DeliveryId, Arrived>; Lane::ALL.len()],
+    turns: Turns,
     held: HashMap<DeliveryId, Arrived>,
     copies: HashMap<DeliveryId, Arrived>,
 }
 
 impl Shelf {
+    /// An empty one of a mailbox whose turns stand so.
+    pub fn new(turns: Turns) -> Self {
+        Self { turns, ..Self::default() }
+    }
+
+    /// How the turns of the lanes stand.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
     fn lane(&mut self, lane: Lane) -> &mut BTreeMap<DeliveryId, Arrived> {
-        match lane {
-            Lane::Urgent => &mut self.lanes[0],
-            Lane::Normal => &mut self.lanes[1],
-        }
+        &mut self.lanes[lane.place()]
+    }
+
+    /// How many can be taken of a lane.
+    pub fn waiting(&self, lane: Lane) -> usize {
+        self.lanes[lane.place()].len()
+    }
+
+    /// True when something urgent can be taken.
+    pub fn has_urgent(&self) -> bool {
+        self.len() > self.waiting(Lane::Normal)
     }
 
     /// A message has arrived.
@@ -52,19 +71,20 @@ impl Shelf {
     pub fn take(&mut self, limit: usize, bytes: u64) -> Vec<Ready> {
         let mut taken: Vec<Ready> = Vec::new();
         let mut left = bytes;
-        for lane in Lane::ALL {
-            while taken.len() < limit
-                && let Some(first) = self.lane(lane).first_entry()
-            {
-                let ready = first.get().ready;
-                if !taken.is_empty() && ready.payload_bytes > left {
-                    return taken;
-                }
-                left = left.saturating_sub(ready.payload_bytes);
-                let arrived = first.remove();
-                self.held.insert(ready.delivery, arrived);
-                taken.push(ready);
+        while taken.len() < limit
+            && let Some(lane) = self.turns.next(|lane| self.waiting(lane) > 0)
+            && let Some(first) = self.lanes[lane.place()].first_entry()
+        {
+            let ready = first.get().ready;
+            if !taken.is_empty() && ready.payload_bytes > left {
+                break;
             }
+            left = left.saturating_sub(ready.payload_bytes);
+            let arrived = first.remove();
+            let Self { lanes, turns, .. } = self;
+            turns.handed(lane, |lane| !lanes[lane.place()].is_empty());
+            self.held.insert(ready.delivery, arrived);
+            taken.push(ready);
         }
         taken
     }

@@ -130,15 +130,26 @@ impl Desk {
             "state": json::enum_name(state.as_str_name(), "DELIVERY_STATE_"),
             "file": file,
             "envelope": json::envelope(&envelope),
+            "about": delivery.about.iter().map(json::about).collect::<Vec<_>>(),
         }))?;
+        let kind = words::message_kind(envelope.kind(), self.out.lang());
+        let reason = envelope.change.as_ref().map(|change| change.reason.clone()).unwrap_or_default();
         let header = envelope.header.unwrap_or_default();
+        let subject = match delivery.about.first() {
+            None => header.subject.clone(),
+            Some(about) => format!(
+                "{kind} {}: {}",
+                about.message_id,
+                if reason.is_empty() { &header.subject } else { &reason }
+            ),
+        };
         let row = vec![
             delivery.delivery_id.clone(),
             envelope.sender,
             tables::code(&header),
             self.out.word(words::state(state)).to_owned(),
             file.display().to_string(),
-            header.subject,
+            subject,
         ];
         self.rows.write(&mut self.out, row)
     }

@@ -80,6 +80,7 @@ fn submission(hash: Hash) -> v1::Submission {
         sender: String::new(),
         content: Some(Content::Edxml(v1::EdxmlDocument { file })),
         expire_time: None,
+        change: None,
         payload_sha256: hash.as_bytes().to_vec().into(),
     }
 }

@@ -19,7 +19,14 @@ pub fn is_complete(acceptance: &v1::Acceptance, receipts: &[v1::Receipt]) -> boo
             | ReceiptKind::Offered
             | ReceiptKind::Deferred
             | ReceiptKind::Dead
-            | ReceiptKind::Status => false,
+            | ReceiptKind::Status
+            | ReceiptKind::Requested
+            | ReceiptKind::Lapsed
+            | ReceiptKind::Purged
+            | ReceiptKind::Held
+            | ReceiptKind::Released
+            | ReceiptKind::Replayed
+            | ReceiptKind::Overdue => false,
         })
     })
 }
@@ -94,6 +101,7 @@ mod tests {
             receipt: receipts.first().cloned(),
             deliveries: vec![delivery("d1", "H49", ""), delivery("d2", "H05", "H02")],
             repeated_submission: false,
+            changed: None,
         };
         let got = |id: &str| Collected {
             organ: String::new(),

@@ -8,6 +8,7 @@ const POLICY: Policy = Policy {
     retry_delay_max: Duration::from_secs(60),
     retry_jitter: 0.2,
     prompt_attempts: 2,
+    acknowledged_by: AcknowledgedBy::Delivery,
 };
 
 fn t(seconds: i64) -> Timestamp {
@@ -126,7 +127,11 @@ fn backoff_doubles_between_its_bounds() {
 }
 
 fn redirect() -> Event {
-    Event::Redirect { to: OrganId::parse("H05").expect("an organ id"), legal_basis: "NQ 1".into() }
+    Event::Redirect {
+        to: OrganId::parse("H05").expect("an organ id"),
+        legal_basis: "NQ 1".into(),
+        acknowledge_by: t(0),
+    }
 }
 
 #[test]
@@ -149,6 +154,38 @@ fn only_what_nobody_holds_is_redirected() {
     }
 }
 
+fn replay() -> Event {
+    Event::Replay { reason: String::new() }
+}
+
+#[test]
+fn a_replay_begins_a_round_of_attempts() {
+    let mut now = Progress::accepted(t(1_000_000));
+    assert_eq!(step(&now, &replay(), t(1), &POLICY, 0.0), Err(StepRefused::NotDead(State::Queued)));
+    for round in 1..=3 {
+        for attempt in 1..=POLICY.attempts_max {
+            if now.state == State::Waiting {
+                now = moved(&now, &Event::Due, now.due_at.unwrap()).0;
+            }
+            now = offered(&now, t(1));
+            let (next, entry) = moved(&now, &Event::Due, now.due_at.unwrap());
+            let wait = entry.and_then(|entry| entry.retry_time).map(|retry| retry.since(t(61)).as_secs());
+            assert_eq!(wait, (attempt < POLICY.attempts_max).then(|| 1 << (attempt - 1)));
+            now = next;
+        }
+        assert_eq!((now.state, now.attempt), (State::Dead, round * POLICY.attempts_max));
+        let (next, entry) = moved(&now, &replay(), t(90));
+        assert_eq!((next.state, next.due_at), (State::Queued, Some(t(1_000_000))));
+        assert_eq!(entry.unwrap().kind, ReceiptKind::Replayed);
+        now = next;
+    }
+    let (dead, _) = moved(&now, &Event::Strand { reason: String::new() }, t(100));
+    assert_eq!(step(&dead, &replay(), t(1_000_000), &POLICY, 0.0), Err(StepRefused::NotReady), "it expires");
+    let (ended, entry) = moved(&dead, &Event::Discard { reason: "lost".into() }, t(101));
+    assert_eq!((ended.state, ended.due_at), (State::Cancelled, None));
+    assert_eq!(entry.unwrap().cause, Some(Cause::Discarded));
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let lease = 0u32..8;
     prop_oneof![
@@ -166,6 +203,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Due),
         Just(redirect()),
         Just(Event::Strand { reason: "closed".into() }),
+        Just(replay()),
+        Just(Event::Discard { reason: "lost".into() }),
     ]
 }
 
@@ -179,13 +218,15 @@ proptest! {
         let mut now = Progress::accepted(t(300));
         let mut clock = 0;
         let mut ends = 0;
+        let mut rounds = 1;
         for (event, later) in events {
             clock += later;
             let before = now;
             if let Ok(Step::Moved(next, entry)) = step(&now, &event, t(clock), &POLICY, 0.5) {
                 prop_assert!(!before.state.is_end(), "{before:?} left its end by {event:?}");
                 prop_assert!(next.attempt >= before.attempt);
-                prop_assert!(next.attempt <= POLICY.attempts_max);
+                rounds += u32::from(matches!(event, Event::Replay { .. }));
+                prop_assert!(next.attempt <= POLICY.attempts_max * rounds);
                 now = next;
                 ends += usize::from(now.state.is_end());
                 let silent = matches!(
@@ -208,4 +249,35 @@ proptest! {
         prop_assert!(now.state.is_end());
         prop_assert_eq!(ends, 1);
     }
+}
+
+#[test]
+fn what_an_endpoint_did_not_take_is_spared_retried_or_parked() {
+    let not_taken = |lease, then| Event::NotTaken {
+        lease: Lease(lease),
+        cause: Cause::PushUnreachable,
+        reason: "why".into(),
+        then,
+    };
+    let mut now = Progress::accepted(t(1_000));
+    // For reasons of the link, more often than there are attempts.
+    for attempt in 1..=8 {
+        now = offered(&now, t(1));
+        let (next, entry) = moved(&now, &not_taken(attempt, Then::Spare { retry_at: t(90) }), t(2));
+        let entry = entry.unwrap();
+        assert_eq!((next.state, next.spared, next.due_at), (State::Queued, attempt, Some(t(1_000))));
+        assert_eq!((entry.kind, entry.retry_time), (ReceiptKind::Deferred, Some(t(90))));
+        assert_eq!((entry.cause, entry.reason.as_str()), (Some(Cause::PushUnreachable), "why"));
+        now = next;
+    }
+    let now = offered(&now, t(3));
+    assert_eq!((now.attempt, now.counted()), (9, 1));
+    let retry = |not_before| moved(&now, &not_taken(9, Then::Retry { not_before }), t(3)).0;
+    assert_eq!((retry(t(0)).state, retry(t(0)).due_at), (State::Waiting, Some(t(4))), "its first backoff");
+    assert_eq!(retry(t(50)).due_at, Some(t(50)));
+    let (parked, entry) = moved(&now, &not_taken(9, Then::Park), t(3));
+    assert_eq!((parked.state, entry.unwrap().kind), (State::Dead, ReceiptKind::Dead));
+    let late = step(&parked, &not_taken(9, Then::Park), t(4), &POLICY, 0.0);
+    assert_eq!(late, Err(StepRefused::LeaseLost));
+    assert_eq!(step(&now, &not_taken(8, Then::Park), t(4), &POLICY, 0.0), Err(StepRefused::LeaseLost));
 }

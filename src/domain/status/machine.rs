@@ -43,8 +43,21 @@ impl Party {
 pub enum Request {
     /// To give it back.
     Recall,
-    /// To take a changed one in its place.
+    /// To take a changed form of it.
     Update,
+    /// To take another in its place.
+    Replacement,
+}
+
+impl Request {
+    /// The name used in logs and refusals.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recall => "recall",
+            Self::Update => "update",
+            Self::Replacement => "replacement",
+        }
+    }
 }
 
 /// Where a delivery stands in its recipient's business.
@@ -146,7 +159,7 @@ pub fn decide<'r>(
     }
     let next = match (code, now.request) {
         (StatusCode::RecallAsked, Some(Request::Recall)) => *now,
-        (StatusCode::ChangeAgreed, Some(Request::Recall)) => {
+        (StatusCode::ChangeAgreed, Some(Request::Recall | Request::Replacement)) => {
             Standing { status: Some(code), request: None, ..*now }
         }
         (StatusCode::ChangeAgreed, Some(Request::Update)) | (StatusCode::ChangeRefused, Some(_)) => {
@@ -160,7 +173,9 @@ pub fn decide<'r>(
             if !expected.contains(&code) {
                 return Err(ReportRefused::NotNext { code, standing: now.status, expected });
             }
-            Standing { status: Some(code), ..*now }
+            // Who refuses the document has nothing to be asked for.
+            let request = now.request.filter(|_| code != StatusCode::Refused);
+            Standing { status: Some(code), request, ..*now }
         }
     };
     Ok(Decided::Recorded(Standing { reports: now.reports.saturating_add(1), ..next }))

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 
 use super::super::delivery::{Progress, State};
 use super::super::limits::STATUS_REPORTS_MAX;
@@ -181,13 +182,14 @@ fn play(steps: &[(StatusCode, u8, State, Option<Request>)]) -> (Standing, Vec<Re
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100_000, ..ProptestConfig::default() })]
+    // The same sequences each time; a failure is the same on every machine.
+    #![proptest_config(ProptestConfig { cases: 100_000, rng_seed: RngSeed::Fixed(20_250_701), ..ProptestConfig::default() })]
 
     /// No sequence in any order, with repeats, contradicts an earlier report or reaches a standing without a way to an end.
     #[test]
     fn any_sequence_makes_sense(
         steps in prop::collection::vec(
-            (any_code(), 0_u8..3, any_state(), prop::option::weighted(0.1, prop_oneof![Just(Request::Recall), Just(Request::Update)])),
+            (any_code(), 0_u8..3, any_state(), prop::option::weighted(0.1, prop_oneof![Just(Request::Recall), Just(Request::Update), Just(Request::Replacement)])),
             0..24,
         )
     ) {

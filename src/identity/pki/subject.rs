@@ -39,7 +39,9 @@ impl Subject {
                 name.clone()
             }
             Self::Server { dns, ips } => {
-                params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+                // A gateway calls the endpoints of push links, too.
+                params.extended_key_usages =
+                    vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
                 for name in dns {
                     params.subject_alt_names.push(SanType::DnsName(dns_name(name)?));
                 }

@@ -6,6 +6,7 @@ use tokio_postgres::types::FromSql;
 
 use super::fault::Fault;
 use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, MessageId};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
@@ -90,7 +91,13 @@ impl<'a> Cells<'a> {
         MessageId::parse(self.plain()?).map_err(|_| Fault::Invalid("message id"))
     }
 
-    /// State, attempt, hold, due time, expiry.
+    /// Until when it is to be acknowledged, when it was, when it was noted that it was not.
+    pub fn duty(&mut self) -> Result<Duty, Fault> {
+        let (acknowledge_by, acknowledged_at) = (self.time()?, self.time_if_any()?);
+        Ok(Duty { acknowledge_by, acknowledged_at, overdue_at: self.time_if_any()? })
+    }
+
+    /// State, attempt, hold, due time, expiry, spared attempts.
     pub fn progress(&mut self) -> Result<Progress, Fault> {
         Ok(Progress {
             state: self.code()?,
@@ -98,6 +105,7 @@ impl<'a> Cells<'a> {
             hold: self.code_if_any()?,
             due_at: self.time_if_any()?,
             expires_at: self.time()?,
+            spared: self.small()?,
         })
     }
 }

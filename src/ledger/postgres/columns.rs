@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::change::Answer;
 use crate::domain::delivery::{DeliveryId, Hold};
 use crate::domain::receipt::{Cause, ReceiptKind};
-use crate::domain::status::Status;
+use crate::domain::status::{Request, Status};
 use crate::domain::time::Timestamp;
 use crate::ledger::codes::{Coded, bounded};
-use crate::ledger::{Acceptance, MessageKey, Ready, reports};
+use crate::ledger::{Acceptance, Effected, MessageKey, Ready, reports};
 
 use super::cells::OrganRef;
 use super::sheet::Row;
@@ -28,6 +29,7 @@ pub(super) struct Messages<'a> {
     pub payload_bytes: Vec<i64>,
     pub document_id: Vec<Option<&'a str>>,
     pub header: Vec<&'a [u8]>,
+    /// Kept apart.
     pub payload: Vec<&'a [u8]>,
 }
 
@@ -37,7 +39,7 @@ impl<'a> Messages<'a> {
         key: MessageKey,
         sender: OrganRef,
         new: &'a Acceptance,
-        deliveries: &[DeliveryId],
+        (deliveries, document_id): (&[DeliveryId], Option<&'a str>),
     ) {
         let message = &new.message;
         let id = |delivery: Option<&DeliveryId>| delivery.map_or(0, |id| bounded(id.0));
@@ -52,7 +54,7 @@ impl<'a> Messages<'a> {
         self.content_hash.push(message.content_hash.as_bytes());
         self.payload_hash.push(message.payload_hash.as_bytes());
         self.payload_bytes.push(bounded(message.payload.len() as u64));
-        self.document_id.push(new.document_id.as_deref());
+        self.document_id.push(document_id);
         self.header.push(&message.header);
         self.payload.push(&message.payload);
     }
@@ -70,8 +72,10 @@ pub(super) struct Deliveries {
     pub lane: Vec<i16>,
     pub payload_bytes: Vec<i64>,
     pub expires_at: Vec<i64>,
+    pub acknowledge_by: Vec<i64>,
     pub receipt_sequence: Vec<Option<i64>>,
     pub receipt_time: Vec<Option<i64>>,
+    pub carries: Vec<i16>,
 }
 
 /// New receipts.
@@ -91,6 +95,8 @@ pub(super) struct Receipts<'a> {
     pub retry_time: Vec<Option<i64>>,
     pub status: Vec<Option<i16>>,
     pub noted: Vec<Option<String>>,
+    pub change: Vec<Option<i64>>,
+    pub asked: Vec<Option<i16>>,
 }
 
 /// Words for people: the sender's or decided on the way.
@@ -105,12 +111,15 @@ pub(super) struct NewReceipt<'a> {
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
+    /// An organ's number, or an operator's below zero.
     pub asserted_by: Option<OrganRef>,
     pub attempt: u32,
     pub cause: Option<Cause>,
     pub reason: Reason<'a>,
     pub retry_time: Option<Timestamp>,
     pub status: Option<&'a Status>,
+    /// The change it belongs to, and what that asks.
+    pub change: Option<(MessageKey, Request)>,
 }
 
 impl<'a> Receipts<'a> {
@@ -129,6 +138,82 @@ impl<'a> Receipts<'a> {
         self.retry_time.push(new.retry_time.map(Timestamp::as_micros));
         self.status.push(new.status.map(|status| status.code.code()));
         self.noted.push(new.status.and_then(reports::noted));
+        self.change.push(new.change.map(|(key, _)| bounded(key.0)));
+        self.asked.push(new.change.map(|(_, asked)| asked.code()));
+    }
+}
+
+/// Which messages are changed.
+#[derive(Debug, Default)]
+pub(super) struct Targets<'a> {
+    pub message: Vec<i64>,
+    pub place: Vec<i16>,
+    pub named: Vec<&'a str>,
+    pub target: Vec<Option<i64>>,
+}
+
+impl<'a> Targets<'a> {
+    pub fn push(&mut self, message: MessageKey, named: &'a str, target: Option<MessageKey>) {
+        let message = bounded(message.0);
+        let place = self.message.iter().filter(|known| **known == message).count();
+        self.message.push(message);
+        self.place.push(i16::try_from(place).unwrap_or(i16::MAX));
+        self.named.push(named);
+        self.target.push(target.map(|target| bounded(target.0)));
+    }
+}
+
+/// What changes do.
+#[derive(Debug, Default)]
+pub(super) struct Effects {
+    pub message: Vec<i64>,
+    pub delivery: Vec<i64>,
+    pub target: Vec<i64>,
+    pub carrier: Vec<Option<i64>>,
+    pub asked: Vec<i16>,
+    pub effect: Vec<i16>,
+    pub state: Vec<i16>,
+}
+
+impl Effects {
+    pub fn push(&mut self, message: MessageKey, target: MessageKey, effected: &Effected) {
+        self.message.push(bounded(message.0));
+        self.delivery.push(bounded(effected.delivery.0));
+        self.target.push(bounded(target.0));
+        self.carrier.push(effected.carrier.map(|carrier| bounded(carrier.0)));
+        self.asked.push(effected.asked.code());
+        self.effect.push(effected.effect.code());
+        self.state.push(effected.state.code());
+    }
+}
+
+/// What became of what was asked.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    pub message: Vec<i64>,
+    pub delivery: Vec<i64>,
+    pub answer: Vec<i16>,
+}
+
+impl Answers {
+    pub fn push(&mut self, message: MessageKey, delivery: DeliveryId, answer: Answer) {
+        self.message.push(bounded(message.0));
+        self.delivery.push(bounded(delivery.0));
+        self.answer.push(answer.code());
+    }
+}
+
+/// Deliveries whose requests others carry on.
+#[derive(Debug, Default)]
+pub(super) struct Carriers {
+    pub from: Vec<i64>,
+    pub to: Vec<i64>,
+}
+
+impl Carriers {
+    pub fn push(&mut self, from: DeliveryId, to: DeliveryId) {
+        self.from.push(bounded(from.0));
+        self.to.push(bounded(to.0));
     }
 }
 
@@ -138,6 +223,8 @@ pub(super) struct Files<'a> {
     pub sender: Vec<OrganRef>,
     pub sender_sequence: Vec<i64>,
     pub file: Vec<&'a [u8]>,
+    pub message: Vec<i64>,
+    pub time: Vec<i64>,
 }
 
 /// Deliveries that have moved on, from what they were to what they are.
@@ -156,6 +243,11 @@ pub(super) struct Moves {
     pub receipt_time: Vec<Option<i64>>,
     pub was_status: Vec<Option<i16>>,
     pub status: Vec<Option<i16>>,
+    pub was_request: Vec<Option<i16>>,
+    pub request: Vec<Option<i16>>,
+    pub spared: Vec<i64>,
+    pub acknowledged_at: Vec<Option<i64>>,
+    pub overdue_at: Vec<Option<i64>>,
 }
 
 impl Moves {
@@ -175,6 +267,11 @@ impl Moves {
         self.receipt_time.push(last.map(|(_, time)| time.as_micros()));
         self.was_status.push(row.was_status.map(Coded::code));
         self.status.push(row.status.map(Coded::code));
+        self.was_request.push(row.was_request.map(Coded::code));
+        self.request.push(row.request.map(Coded::code));
+        self.spared.push(now.spared.into());
+        self.acknowledged_at.push(row.duty.acknowledged_at.map(Timestamp::as_micros));
+        self.overdue_at.push(row.duty.overdue_at.map(Timestamp::as_micros));
     }
 }
 

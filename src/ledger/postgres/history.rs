@@ -14,22 +14,24 @@ use super::receipts;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
+use crate::ledger::changes::Carries;
 use crate::ledger::codes::{at_most, bounded};
-use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, Story};
+use crate::ledger::{DeliveryRecord, KeyedMessage, Message, MessageKey, MessageRecord, OverdueOf, Story};
 
 macro_rules! message {
     () => {
         "m.key, m.sender, m.message_id, m.content_hash, m.payload_hash, m.header, m.accepted_at,
-         m.expires_at, m.payload_bytes"
+         m.expires_at, m.payload_bytes, m.purged_at"
     };
 }
 
-macro_rules! delivery {
+macro_rules! delivery_columns {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.ended_at,
-         d.status"
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
+         d.ended_at, d.status, d.request, d.carries, d.acknowledge_by, d.acknowledged_at, d.overdue_at"
     };
 }
+pub(super) use delivery_columns;
 
 /// Messages with their payloads.
 pub(super) async fn messages(
@@ -39,7 +41,11 @@ pub(super) async fn messages(
 ) -> Result<Vec<KeyedMessage>, Fault> {
     // message.with_payload
     let statement = client
-        .prepare_cached(concat!("SELECT ", message!(), ", m.payload FROM message m WHERE m.key = ANY($1)"))
+        .prepare_cached(concat!(
+            "SELECT ",
+            message!(),
+            ", b.payload FROM message m JOIN body b ON b.message = m.key WHERE m.key = ANY($1)"
+        ))
         .await?;
     let keys: Vec<_> = keys.into_iter().map(|key| bounded(key.0)).collect();
     let rows = client.query(&statement, &[&keys]).await?;
@@ -80,6 +86,24 @@ pub(super) async fn track(
     Ok(story)
 }
 
+/// Messages by the ledger's numbers, as they stand.
+pub(super) async fn by_keys(
+    client: &ClientWrapper,
+    names: &Names,
+    keys: &[i64],
+) -> Result<Vec<MessageRecord>, Fault> {
+    // message.by_keys
+    let statement = client
+        .prepare_cached(concat!(
+            "SELECT ",
+            message!(),
+            " FROM message m WHERE m.key = ANY($1) ORDER BY m.key"
+        ))
+        .await?;
+    let rows = client.query(&statement, &[&keys]).await?;
+    whole(client, names, &rows).await
+}
+
 /// What an organ sent, the newest first.
 pub(super) async fn sent(
     client: &ClientWrapper,
@@ -117,7 +141,7 @@ pub(super) async fn received(
             "SELECT ",
             message!(),
             ", ",
-            delivery!(),
+            delivery_columns!(),
             " FROM delivery d JOIN message m ON m.key = d.message
              WHERE d.recipient = (SELECT ref FROM organ WHERE id = $1) AND d.id < $2
                  AND (NOT $3 OR d.due_at IS NOT NULL)
@@ -126,8 +150,55 @@ pub(super) async fn received(
         .await?;
     let before = before.map_or(i64::MAX, |id| bounded(id.0));
     let rows = client.query(&statement, &[&recipient.as_str(), &before, &open_only, &at_most(limit)]).await?;
-    learn_senders(client, names, &rows).await?;
-    learn_recipients(client, names, &rows, 10).await?;
+    single(client, names, &rows).await
+}
+
+/// What was noted as overdue, the newest first.
+pub(super) async fn overdue(
+    client: &ClientWrapper,
+    names: &Names,
+    of: OverdueOf,
+    before: Option<DeliveryId>,
+    open_only: bool,
+    limit: usize,
+) -> Result<Vec<MessageRecord>, Fault> {
+    macro_rules! overdue_of {
+        ($whose:literal) => {
+            concat!(
+                "SELECT ",
+                message!(),
+                ", ",
+                delivery_columns!(),
+                " FROM delivery d JOIN message m ON m.key = d.message
+                 WHERE ",
+                $whose,
+                " AND d.overdue_at IS NOT NULL AND d.id < $2
+                     AND (NOT $3 OR (d.due_at IS NOT NULL AND d.acknowledged_at IS NULL))
+                 ORDER BY d.id DESC LIMIT $4"
+            )
+        };
+    }
+    // delivery.overdue
+    let (sql, organ) = match &of {
+        OverdueOf::Recipient(organ) => {
+            (overdue_of!("d.recipient = (SELECT ref FROM organ WHERE id = $1::text)"), Some(organ))
+        }
+        OverdueOf::Sender(organ) => {
+            (overdue_of!("d.sender = (SELECT ref FROM organ WHERE id = $1::text)"), Some(organ))
+        }
+        OverdueOf::Everybody => (overdue_of!("$1::text IS NULL"), None),
+    };
+    let statement = client.prepare_cached(sql).await?;
+    let before = before.map_or(i64::MAX, |id| bounded(id.0));
+    let organ = organ.map(OrganId::as_str);
+    let rows = client.query(&statement, &[&organ, &before, &open_only, &at_most(limit)]).await?;
+    single(client, names, &rows).await
+}
+
+/// Messages each with one of its deliveries.
+async fn single(client: &ClientWrapper, names: &Names, rows: &[Row]) -> Result<Vec<MessageRecord>, Fault> {
+    learn_senders(client, names, rows).await?;
+    learn_recipients(client, names, rows, 11).await?;
     let one = |row| {
         let mut cells = Cells::of(row);
         let mut record = record(names, &mut cells)?;
@@ -146,12 +217,12 @@ async fn whole(client: &ClientWrapper, names: &Names, rows: &[Row]) -> Result<Ve
     let statement = client
         .prepare_cached(concat!(
             "SELECT ",
-            delivery!(),
+            delivery_columns!(),
             ", d.message FROM message m
              JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
              WHERE m.key = ANY($1)
              UNION ALL SELECT ",
-            delivery!(),
+            delivery_columns!(),
             ", d.message FROM delivery d WHERE d.message = ANY($1) AND d.origin IS NOT NULL ORDER BY 1"
         ))
         .await?;
@@ -204,11 +275,13 @@ fn record(names: &Names, cells: &mut Cells<'_>) -> Result<MessageRecord, Fault> 
             expires_at: cells.time()?,
         },
         payload_bytes: cells.number()?,
+        purged_at: cells.time_if_any()?,
         deliveries: Vec::new(),
     })
 }
 
-fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Fault> {
+/// A delivery, from [`delivery_columns`].
+pub(super) fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Fault> {
     let (id, recipient): (_, OrganRef) = (cells.delivery()?, cells.plain()?);
     let addressed_to: Option<OrganRef> = cells.plain()?;
     Ok(DeliveryRecord {
@@ -218,5 +291,8 @@ fn delivery(names: &Names, cells: &mut Cells<'_>) -> Result<DeliveryRecord, Faul
         progress: cells.progress()?,
         ended_at: cells.time_if_any()?,
         status: cells.code_if_any()?,
+        request: cells.code_if_any()?,
+        is_notice: cells.code::<Carries>()? == Carries::Notice,
+        duty: cells.duty()?,
     })
 }

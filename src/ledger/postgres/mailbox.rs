@@ -35,6 +35,28 @@ pub(super) async fn ready(
     rows.iter().map(|row| ready_of(&mut Cells::of(row))).collect()
 }
 
+/// Ready deliveries of all lanes, as they are served.
+pub(super) async fn ready_in_lanes(
+    client: &ClientWrapper,
+    organ: OrganId,
+    limit: usize,
+) -> Result<Vec<(Lane, Ready)>, Fault> {
+    // delivery.ready_in_lanes
+    let statement = client
+        .prepare_cached(
+            "SELECT id, message, payload_bytes, attempt, lane FROM delivery
+             WHERE recipient = (SELECT ref FROM organ WHERE id = $1) AND state = 0 ORDER BY lane, id LIMIT $2",
+        )
+        .await?;
+    let rows = client.query(&statement, &[&organ.as_str(), &at_most(limit)]).await?;
+    let one = |row| {
+        let mut cells = Cells::of(row);
+        let ready = ready_of(&mut cells)?;
+        Ok((cells.code()?, ready))
+    };
+    rows.iter().map(one).collect()
+}
+
 fn ready_of(cells: &mut Cells<'_>) -> Result<Ready, Fault> {
     Ok(Ready {
         delivery: cells.delivery()?,
@@ -176,16 +198,25 @@ pub(super) async fn mark(client: &ClientWrapper, name: String) -> Result<u64, Fa
     found.map_or(Ok(0), |row| Cells::of(&row).number())
 }
 
+/// How many open deliveries an organ's mailbox holds.
+pub(super) async fn open_deliveries(client: &ClientWrapper, organ: OrganId) -> Result<u64, Fault> {
+    // organ.open_deliveries
+    let statement = client.prepare_cached("SELECT open_deliveries FROM organ WHERE id = $1").await?;
+    let found = client.query_opt(&statement, &[&organ.as_str()]).await?;
+    found.map_or(Ok(0), |row| Cells::of(&row).number())
+}
+
 /// Open deliveries of each mailbox.
 pub(super) async fn mailboxes(client: &ClientWrapper, names: &Names) -> Result<Vec<MailboxTally>, Fault> {
     // delivery.mailboxes
     let statement = client
         .prepare_cached(
-            "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at
+            "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at, o.overdue
              FROM (SELECT recipient, count(*) FILTER (WHERE state = 0) AS ready,
                        count(*) FILTER (WHERE state = 1) AS in_flight,
                        count(*) FILTER (WHERE state = 2) AS waiting,
-                       count(*) FILTER (WHERE state = 7) AS dead, min(message) AS oldest
+                       count(*) FILTER (WHERE state = 7) AS dead, min(message) AS oldest,
+                       count(*) FILTER (WHERE overdue_at IS NOT NULL AND acknowledged_at IS NULL) AS overdue
                    FROM delivery WHERE due_at IS NOT NULL GROUP BY recipient) o
              JOIN message m ON m.key = o.oldest ORDER BY o.recipient",
         )
@@ -201,6 +232,7 @@ pub(super) async fn mailboxes(client: &ClientWrapper, names: &Names) -> Result<V
             waiting: cells.number()?,
             dead: cells.number()?,
             oldest: cells.time_if_any()?,
+            overdue: cells.number()?,
         })
     };
     rows.iter().map(one).collect()
@@ -228,5 +260,13 @@ pub(super) async fn tally(client: &ClientWrapper) -> Result<Tally, Fault> {
     let newest = client.prepare_cached("SELECT accepted_at FROM message ORDER BY key DESC LIMIT 1").await?;
     let newest = client.query_opt(&newest, &[]).await?;
     tally.newest = newest.map(|row| Cells::of(&row).time()).transpose()?;
+    // delivery.overdue_now
+    let overdue = client
+        .prepare_cached(
+            "SELECT count(*) FROM delivery
+             WHERE overdue_at IS NOT NULL AND acknowledged_at IS NULL AND due_at IS NOT NULL",
+        )
+        .await?;
+    tally.overdue = Cells::of(&client.query_one(&overdue, &[]).await?).number()?;
     Ok(tally)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::StreamExt;
-use tokio::sync::{Mutex, mpsc};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio::time::Instant;
 use tokio_postgres::{AsyncMessage, Client};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ use super::fault::Fault;
 use super::notes::{self, Heard};
 use super::server::{Reading, Server};
 use super::{OpenError, Options};
-use crate::ledger::Commit;
+use crate::ledger::{Commit, Nodes};
 use crate::metrics::Metrics;
 
 /// A node says this many times that it is there before it counts as gone.
@@ -34,6 +34,8 @@ pub(super) struct Membership {
     name: String,
     id: AtomicI64,
     joining: Mutex<()>,
+    /// All that are at work, as of the last look.
+    pub nodes: watch::Sender<Nodes>,
 }
 
 impl Membership {
@@ -70,8 +72,12 @@ impl Presence {
     /// Joins. A process of the same name that is at work keeps this one out; one that is gone is taken off at once.
     pub async fn join(server: Server, options: &Options, metrics: Arc<Metrics>) -> Result<Self, OpenError> {
         let failed = |fault: Fault| OpenError::failed(options, &fault);
-        let membership =
-            Membership { name: options.node.clone(), id: AtomicI64::new(0), joining: Mutex::default() };
+        let membership = Membership {
+            name: options.node.clone(),
+            id: AtomicI64::new(0),
+            joining: Mutex::default(),
+            nodes: watch::Sender::default(),
+        };
         let mut presence = Self {
             membership: Arc::new(membership),
             heard: Arc::default(),
@@ -159,6 +165,12 @@ impl Presence {
             self.heard.missed();
         }
         self.metrics.ledger_nodes.set(now.len() as f64);
+        let nodes = Nodes { this: self.membership.id(), all: now.iter().copied().collect() };
+        self.membership.nodes.send_if_modified(|known| {
+            let is_news = *known != nodes;
+            *known = nodes;
+            is_news
+        });
         self.known = now;
         Ok(())
     }

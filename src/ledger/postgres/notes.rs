@@ -1,6 +1,6 @@
 //! What nodes tell each other after a commit, and what this node has heard and not yet passed on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -16,19 +16,24 @@ pub(super) const CHANNEL: &str = "truc";
 /// PostgreSQL takes notifications below 8,000 bytes.
 const NOTE_BYTES_MAX: usize = 7_800;
 
-/// What one note says: who says it, the earliest due time set, senders with new receipts and their last numbers.
+/// Organs in a note on links: together shorter than that.
+const LINKS_IN_NOTE: usize = 128;
+
+/// What one note says: who says it, the earliest due time set, senders with new receipts and their last numbers, organs whose links have
+/// changed.
 #[derive(Debug, Default, PartialEq)]
 struct Note {
     node: i64,
     due: Option<Timestamp>,
     heads: Vec<(OrganId, u64)>,
+    links: Vec<OrganId>,
     /// Anything may have happened.
     all: bool,
 }
 
 /// The notes of one commit; none when it told of nothing others wait for.
 pub(super) fn of_commit(node: i64, commit: &Commit) -> Vec<String> {
-    if commit.receipt_heads.is_empty() && commit.due.is_none() {
+    if commit.receipt_heads.is_empty() && commit.due.is_none() && commit.links.is_empty() {
         return Vec::new();
     }
     let due = commit.due.map(|due| due.as_micros().to_string()).unwrap_or_default();
@@ -41,6 +46,10 @@ pub(super) fn of_commit(node: i64, commit: &Commit) -> Vec<String> {
             // Writing to a text does not fail.
             let _written = write!(note, "{}={head},", organ.as_str());
         }
+    }
+    for organs in commit.links.chunks(LINKS_IN_NOTE) {
+        let organs: Vec<_> = organs.iter().map(OrganId::as_str).collect();
+        notes.push(format!("{node};;;{}", organs.join(",")));
     }
     notes
 }
@@ -60,7 +69,7 @@ fn read(text: &str) -> Note {
     let Ok(node) = node.parse() else { return unknown() };
     let due = due.parse().ok().map(Timestamp::from_micros);
     if heads == "*" {
-        return Note { node, due, all: true, heads: Vec::new() };
+        return Note { node, due, all: true, ..Note::default() };
     }
     let heads: Option<Vec<_>> = heads
         .split_terminator(',')
@@ -69,9 +78,11 @@ fn read(text: &str) -> Note {
             Some((OrganId::parse(organ).ok()?, head.parse().ok()?))
         })
         .collect();
-    match heads {
-        Some(heads) => Note { node, due, heads, all: false },
-        None => Note { node, ..unknown() },
+    let links =
+        parts.next().unwrap_or_default().split_terminator(',').map(|organ| OrganId::parse(organ).ok());
+    match (heads, links.collect()) {
+        (Some(heads), Some(links)) => Note { node, due, heads, links, all: false },
+        _ => Note { node, ..unknown() },
     }
 }
 
@@ -86,6 +97,7 @@ pub(super) struct Heard {
 struct Gathered {
     heads: HashMap<OrganId, u64>,
     due: Option<Timestamp>,
+    links: BTreeSet<OrganId>,
     missed: bool,
 }
 
@@ -106,6 +118,7 @@ impl Heard {
             *known = head.max(*known);
         }
         gathered.due = [gathered.due, note.due].into_iter().flatten().min();
+        gathered.links.extend(note.links);
         gathered.missed |= note.all;
         drop(gathered);
         self.more.notify_one();
@@ -120,8 +133,9 @@ impl Heard {
     /// All that was heard since it was last asked, as if it were one commit. Waits for something.
     pub async fn next(&self) -> Commit {
         self.more.notified().await;
-        let Gathered { heads, due, missed } = std::mem::take(&mut *self.lock());
-        Commit { ready: Vec::new(), receipt_heads: heads.into_iter().collect(), due, missed }
+        let Gathered { heads, due, links, missed } = std::mem::take(&mut *self.lock());
+        let (receipt_heads, links) = (heads.into_iter().collect(), links.into_iter().collect());
+        Commit { ready: Vec::new(), receipt_heads, due, links, missed }
     }
 }
 
@@ -139,6 +153,7 @@ mod tests {
         let commit = Commit {
             receipt_heads: heads.clone(),
             due: Some(Timestamp::from_micros(77)),
+            links: (0..300).map(organ).collect(),
             ..Commit::default()
         };
         let notes = of_commit(5, &commit);
@@ -146,6 +161,7 @@ mod tests {
         let notes: Vec<_> = notes.iter().map(|note| read(note)).collect();
         assert!(notes.iter().all(|note| note.node == 5 && !note.all));
         assert_eq!(notes[0].due, commit.due);
+        assert_eq!(notes.iter().flat_map(|note| note.links.clone()).collect::<Vec<_>>(), commit.links);
         assert_eq!(notes.into_iter().flat_map(|note| note.heads).collect::<Vec<_>>(), heads);
         assert_eq!(of_commit(5, &Commit::default()), [""; 0]);
     }
@@ -156,9 +172,11 @@ mod tests {
         heard.note("7;500;H57.1=3,", 7);
         heard.note("8;900;H57.1=5,H57.2=1,", 7);
         heard.note("9;800;H57.1=4,", 7);
+        heard.note("9;;;H57.3,H57.4", 7);
         let mut commit = heard.next().await;
         commit.receipt_heads.sort();
         assert_eq!(commit.receipt_heads, [(organ(1), 5), (organ(2), 1)]);
+        assert_eq!(commit.links, [organ(3), organ(4)]);
         assert_eq!((commit.due, commit.missed), (Some(Timestamp::from_micros(800)), false));
         for strange in ["", "8;;*", "8;;H57.1", "x;;"] {
             heard.note(strange, 7);

@@ -25,9 +25,11 @@ pub(super) async fn put(
 ) -> Result<(), Fault> {
     try_join!(
         insert_messages(link, &sheet.new_messages),
+        insert_bodies(link, &sheet.new_messages),
         insert_deliveries(link, &sheet.new_deliveries),
         insert_receipts(link, &sheet.new_receipts),
         insert_files(link, &sheet.new_files),
+        put_changes(link, sheet),
         move_deliveries(link, moves),
         write_accounts(link, accounts),
         forget_published(link, published),
@@ -53,7 +55,7 @@ async fn exactly(
 }
 
 async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 14> = [
+    let parameters: Parameters<'_, 13> = [
         &m.key,
         &m.sender,
         &m.message_id,
@@ -67,14 +69,19 @@ async fn insert_messages(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
         &m.payload_bytes,
         &m.document_id,
         &m.header,
-        &m.payload,
     ];
     let insert = link.client.execute(&link.statements.insert_messages, &parameters);
     exactly("insert_messages", m.key.len(), insert).await
 }
 
+async fn insert_bodies(link: &Link, m: &Messages<'_>) -> Result<(), Fault> {
+    let parameters: Parameters<'_, 2> = [&m.key, &m.payload];
+    let insert = link.client.execute(&link.statements.insert_bodies, &parameters);
+    exactly("insert_bodies", m.key.len(), insert).await
+}
+
 async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 11> = [
+    let parameters: Parameters<'_, 13> = [
         &d.id,
         &d.message,
         &d.sender,
@@ -86,6 +93,8 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
         &d.receipt_sequence,
         &d.receipt_time,
         &d.origin,
+        &d.carries,
+        &d.acknowledge_by,
     ];
     let insert = link.client.execute(&link.statements.insert_deliveries, &parameters);
     exactly("insert_deliveries", d.id.len(), insert).await
@@ -94,7 +103,7 @@ async fn insert_deliveries(link: &Link, d: &Deliveries) -> Result<(), Fault> {
 async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
     let kind: Vec<i16> = r.kind.iter().map(|kind| kind.code()).collect();
     let reason: Vec<Option<&[u8]>> = r.reason.iter().map(Option::as_deref).collect();
-    let parameters: Parameters<'_, 14> = [
+    let parameters: Parameters<'_, 16> = [
         &r.sender,
         &r.sender_sequence,
         &r.message,
@@ -109,6 +118,8 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
         &r.retry_time,
         &r.status,
         &r.noted,
+        &r.change,
+        &r.asked,
     ];
     let insert = link.client.execute(&link.statements.insert_receipts, &parameters);
     exactly("insert_receipts", r.sender.len(), insert).await
@@ -117,11 +128,40 @@ async fn insert_receipts(link: &Link, r: &Receipts<'_>) -> Result<(), Fault> {
 async fn insert_files(link: &Link, f: &Files<'_>) -> Result<(), Fault> {
     let parameters: Parameters<'_, 3> = [&f.sender, &f.sender_sequence, &f.file];
     let insert = link.client.execute(&link.statements.insert_files, &parameters);
-    exactly("insert_files", f.sender.len(), insert).await
+    exactly("insert_files", f.sender.len(), insert).await?;
+    if !f.sender.is_empty() {
+        // Where the payload is gone already, the file's time begins.
+        link.client.execute(&link.statements.keep_again, &[&f.message, &f.time]).await?;
+    }
+    Ok(())
+}
+
+/// What messages change, in an order in which each finds what was before it.
+async fn put_changes(link: &Link, sheet: &Sheet<'_>) -> Result<(), Fault> {
+    let (client, s) = (&link.client, &link.statements);
+    let (t, e) = (&sheet.new_targets, &sheet.new_effects);
+    let targets: Parameters<'_, 4> = [&t.message, &t.place, &t.named, &t.target];
+    let effects: Parameters<'_, 7> =
+        [&e.message, &e.delivery, &e.target, &e.carrier, &e.asked, &e.effect, &e.state];
+    let answers: Parameters<'_, 3> = [&sheet.answers.message, &sheet.answers.delivery, &sheet.answers.answer];
+    let carriers: Parameters<'_, 2> = [&sheet.carriers.from, &sheet.carriers.to];
+    let carry_on = async {
+        match sheet.carriers.from.is_empty() {
+            true => Ok(()),
+            false => Ok(client.execute(&s.carry_on, &carriers).await.map(drop)?),
+        }
+    };
+    try_join!(
+        exactly("insert_targets", t.message.len(), client.execute(&s.insert_targets, &targets)),
+        exactly("insert_effects", e.message.len(), client.execute(&s.insert_effects, &effects)),
+        exactly("answer", sheet.answers.message.len(), client.execute(&s.answer, &answers)),
+        carry_on,
+    )
+    .map(drop)
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 13> = [
+    let parameters: Parameters<'_, 18> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -135,6 +175,11 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.receipt_time,
         &m.was_status,
         &m.status,
+        &m.was_request,
+        &m.request,
+        &m.spared,
+        &m.acknowledged_at,
+        &m.overdue_at,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -7,15 +7,17 @@ use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
 
 use super::cells::{Cells, OrganRef};
-use super::columns::{Attempts, Deliveries, Files, Messages, Receipts};
+use super::change::Changes;
+use super::columns::{self, Answers, Attempts, Carriers, Deliveries, Effects, Files, Messages, Receipts};
 use super::command::Command;
 use super::facts::NewFacts;
 use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::{Account, Known, Row, Sheet};
+use super::targets::{self, Targets};
 use super::transaction::Context;
-use super::{bounded, receipts};
+use super::{bounded, lineage, receipts};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::{Hash, MessageId};
 use crate::domain::time::Timestamp;
@@ -26,8 +28,10 @@ pub(super) async fn read<'a>(
     link: &Link,
     context: &Context<'a>,
     batch: &'a [Command],
+    targets: &Targets<'a>,
 ) -> Result<Sheet<'a>, Fault> {
-    let wanted = Wanted::of(batch, context.names)?;
+    let ahead = Targets::deliveries(&targets.rows(link).await?)?;
+    let wanted = Wanted::of(batch, context.names, &ahead, targets.changes)?;
     let (client, s) = (&link.client, &link.statements);
     let (messages, deliveries) = (wanted.acceptances.len() as i64, wanted.deliveries_new);
     // Parameters live as long as the futures that send them.
@@ -36,14 +40,18 @@ pub(super) async fn read<'a>(
     let known: [&(dyn ToSql + Sync); 2] = [&wanted.senders, &wanted.message_ids];
     let rows: [&(dyn ToSql + Sync); 1] = [&wanted.deliveries];
     let (keys, ids): ([&(dyn ToSql + Sync); 1], [&(dyn ToSql + Sync); 1]) = ([&messages], [&deliveries]);
-    let (_, accounts, known, rows, keys, ids) = try_join!(
+    let (_, accounts, known, rows, keys, ids, found) = try_join!(
         client.batch_execute("BEGIN"),
         client.query(&s.lock, &lock),
         client.query(&s.known, &known),
         client.query(&s.deliveries, &rows),
         client.query(&s.message_keys, &keys),
         client.query(&s.delivery_ids, &ids),
+        targets.rows(link),
     )?;
+    if targets.changes > 0 {
+        context.names.keep(&accounts)?;
+    }
     let mut sheet = Sheet {
         node: context.commit.node,
         options: context.options,
@@ -61,20 +69,24 @@ pub(super) async fn read<'a>(
         new_deliveries: Deliveries::default(),
         new_receipts: Receipts::default(),
         new_files: Files::default(),
+        new_targets: columns::Targets::default(),
+        new_effects: Effects::default(),
+        answers: Answers::default(),
+        carriers: Carriers::default(),
+        changes: Changes::default(),
         outbox: Attempts::default(),
         withdrawn: Attempts::default(),
         new_facts: NewFacts::default(),
         commit: Commit::default(),
     };
     wanted.check(&sheet)?;
-    for row in &rows {
-        let (id, row, last) = delivery(row)?;
-        // One that became visible after the locks were taken is nobody's yet.
-        if sheet.accounts.contains_key(&row.sender) && sheet.accounts.contains_key(&row.recipient) {
-            sheet.last_receipts.insert(row.message, last);
-            sheet.deliveries.insert(id, row);
-        }
-    }
+    // One that became visible after the locks were taken is nobody's yet.
+    let is_locked = |sheet: &Sheet<'_>, row: &Row| {
+        sheet.accounts.contains_key(&row.sender) && sheet.accounts.contains_key(&row.recipient)
+    };
+    keep(&mut sheet, &rows, is_locked)?;
+    targets.note(&found, &mut sheet)?;
+    targets::read_requests(link, &mut sheet).await?;
     if !known.is_empty() {
         know(link, &mut sheet, &wanted, &known).await?;
     }
@@ -84,16 +96,32 @@ pub(super) async fn read<'a>(
     Ok(sheet)
 }
 
+/// Keeps those deliveries in the sheet that are wanted there.
+pub(super) fn keep(
+    sheet: &mut Sheet<'_>,
+    rows: &[SqlRow],
+    wanted: impl Fn(&Sheet<'_>, &Row) -> bool,
+) -> Result<(), Fault> {
+    for row in rows {
+        let (id, row, last) = delivery(row)?;
+        if wanted(sheet, &row) {
+            sheet.last_receipts.insert(row.message, last);
+            sheet.deliveries.insert(id, row);
+        }
+    }
+    Ok(())
+}
+
 /// What a batch is about.
 struct Wanted<'a> {
     acceptances: Vec<&'a Acceptance>,
     senders: Vec<OrganRef>,
     message_ids: Vec<&'a str>,
-    /// Senders and recipients of the acceptances, and those deliveries are redirected to.
+    /// Senders and recipients of the acceptances, those deliveries are redirected to, and those whose payloads go or are held.
     organs: BTreeSet<OrganRef>,
     /// Senders and recipients of those deliveries that are known here.
     concerned: BTreeSet<OrganRef>,
-    /// Deliveries that are stepped or reported on.
+    /// Deliveries that are stepped, reported on or noted.
     deliveries: Vec<i64>,
     /// Those among them that are reported on.
     reported: Vec<i64>,
@@ -104,7 +132,8 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    fn of(batch: &'a [Command], names: &Names) -> Result<Self, Fault> {
+    /// `ahead` are the deliveries its changes were found to be about.
+    fn of(batch: &'a [Command], names: &Names, ahead: &[i64], changes: usize) -> Result<Self, Fault> {
         let mut acceptances = Vec::new();
         let (mut organs, mut deliveries, mut reported) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         let (mut senders, mut message_ids, mut deliveries_new) = (Vec::new(), Vec::new(), 0);
@@ -113,6 +142,7 @@ impl<'a> Wanted<'a> {
                 Command::Accept(batch, _) => acceptances.extend(batch),
                 Command::Step(batch, _) => deliveries.extend(batch.iter().map(|r| bounded(r.delivery.0))),
                 Command::Report(batch, _) => reported.extend(batch.iter().map(|r| bounded(r.delivery.0))),
+                Command::NoteOverdue(batch, ..) => deliveries.extend(batch.iter().map(|id| bounded(id.0))),
                 _ => {}
             }
         }
@@ -120,6 +150,11 @@ impl<'a> Wanted<'a> {
         for successor in batch.iter().flat_map(Command::successors) {
             organs.insert(number(successor)?);
             deliveries_new += 1;
+        }
+        for custody in batch.iter().filter_map(Command::custody) {
+            for organ in custody.organs() {
+                organs.insert(number(organ)?);
+            }
         }
         for new in &acceptances {
             let sender = number(&new.message.sender)?;
@@ -132,6 +167,7 @@ impl<'a> Wanted<'a> {
             }
         }
         deliveries.extend(&reported);
+        deliveries.extend(ahead);
         let deliveries: Vec<i64> = deliveries.into_iter().collect();
         let (mut concerned, mut strange) = (BTreeSet::new(), Vec::new());
         for id in &deliveries {
@@ -140,6 +176,9 @@ impl<'a> Wanted<'a> {
                 None => strange.push(*id),
             }
         }
+        // A change goes to its addressees and to those it asks, each of whom is among those locked.
+        let asked = changes * (organs.len() + concerned.len() + 2 * strange.len());
+        deliveries_new += i64::try_from(asked).unwrap_or(i64::MAX);
         Ok(Self {
             acceptances,
             senders,
@@ -188,8 +227,10 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
     let progress = cells.progress()?;
     let (alone, last) = (cells.plain()?, (cells.small()?, cells.time()?));
     let (status, origin) = (cells.code_if_any()?, cells.plain::<Option<i64>>()?);
+    let (request, carries) = (cells.code_if_any()?, cells.code()?);
     let replaces = origin.map(|id| u64::try_from(id).map(DeliveryId)).transpose();
     let replaces = replaces.map_err(|_| Fault::Invalid("delivery"))?;
+    let (was_ended_at, duty) = (cells.time_if_any()?, cells.duty()?);
     let row = Row {
         message,
         sender,
@@ -204,9 +245,15 @@ fn delivery(row: &SqlRow) -> Result<(i64, Row, (u32, Timestamp)), Fault> {
         was: progress,
         alone,
         ended_at: None,
+        was_ended_at,
+        duty,
         status,
         was_status: status,
-        is_reported: false,
+        request,
+        was_request: request,
+        carries,
+        is_changed: false,
+        is_noted: false,
     };
     Ok((id, row, last))
 }
@@ -246,7 +293,7 @@ async fn know<'a>(
     let mut accepted: HashMap<MessageKey, Accepted> = HashMap::new();
     for (key, receipt) in keys.iter().zip(first) {
         let key = MessageKey(u64::try_from(*key).map_err(|_| Fault::Invalid("number"))?);
-        accepted.insert(key, Accepted { receipt, deliveries: Vec::new(), repeated: true });
+        accepted.insert(key, Accepted { receipt, deliveries: Vec::new(), changed: None, repeated: true });
     }
     for row in &addresses {
         let mut cells = Cells::of(row);
@@ -254,6 +301,11 @@ async fn know<'a>(
         let addressed_to = cells.organ_if_any()?;
         if let Some(accepted) = accepted.get_mut(&key) {
             accepted.deliveries.push(AcceptedDelivery { id, recipient, addressed_to });
+        }
+    }
+    for (key, changed) in lineage::changed(client, sheet.names, &keys).await? {
+        if let Some(accepted) = accepted.get_mut(&key) {
+            accepted.changed = Some(Box::new(changed));
         }
     }
     for (place, key, content_hash) in found {

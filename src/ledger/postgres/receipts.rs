@@ -1,5 +1,7 @@
 //! The receipts, read by sender and by message.
 
+use std::collections::HashMap;
+
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{Client, Row};
 
@@ -9,8 +11,8 @@ use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::{Asserter, Receipt, ReceiptDelivery};
-use crate::domain::status::{Status, StatusCode};
+use crate::domain::receipt::{Receipt, ReceiptChange, ReceiptDelivery};
+use crate::domain::status::{Request, Status, StatusCode};
 use crate::ledger::codes::{at_most, bounded};
 use crate::ledger::{MessageKey, reports};
 
@@ -18,10 +20,13 @@ use crate::ledger::{MessageKey, reports};
 macro_rules! receipt_columns {
     () => {
         "SELECT r.message, r.delivery, r.sender, r.asserted_by, r.attempt, r.sender_sequence, r.message_sequence,
-             r.kind, r.time, r.cause, r.reason, r.retry_time, r.status, r.noted FROM receipt r "
+             r.kind, r.time, r.cause, r.reason, r.retry_time, r.status, r.noted, r.change, r.asked FROM receipt r "
     };
 }
 pub(super) use receipt_columns;
+
+/// The place of the change among those columns.
+const CHANGE: usize = 14;
 
 /// Receipts of a sender with numbers above `after`, in order.
 pub(super) async fn of_sender(
@@ -63,7 +68,11 @@ pub(super) async fn receipts(client: &Client, names: &Names, rows: &[Row]) -> Re
     for row in rows {
         about.push((row.try_get::<_, i64>(0)?, row.try_get::<_, Option<i64>>(1)?));
     }
-    let messages = names.facts.messages(client, about.iter().map(|(message, _)| *message)).await?;
+    let mut keys: Vec<i64> = about.iter().map(|(message, _)| *message).collect();
+    for row in rows {
+        keys.extend(row.try_get::<_, Option<i64>>(CHANGE)?);
+    }
+    let messages = names.facts.messages(client, keys.into_iter()).await?;
     let deliveries = names.facts.deliveries(client, about.iter().filter_map(|(_, id)| *id)).await?;
     let mut organs: Vec<OrganRef> =
         deliveries.values().flat_map(|d| [Some(d.recipient), d.addressed_to]).flatten().collect();
@@ -77,18 +86,19 @@ pub(super) async fn receipts(client: &Client, names: &Names, rows: &[Row]) -> Re
         let between = |id: i64| deliveries.get(&id).ok_or(Fault::Invalid("delivery of a receipt"));
         Ok::<_, Fault>((message, delivery.map(between).transpose()?))
     });
-    rows.iter().zip(about).map(|(row, about)| receipt(names, row, about?)).collect()
+    rows.iter().zip(about).map(|(row, about)| receipt(names, row, about?, &messages)).collect()
 }
 
 fn receipt(
     names: &Names,
     row: &Row,
     (message, between): (&MessageFacts, Option<&DeliveryFacts>),
+    messages: &HashMap<i64, MessageFacts>,
 ) -> Result<Receipt, Fault> {
     let mut cells = Cells::of(row);
     let (_, delivery): (i64, Option<i64>) = (cells.plain()?, cells.plain()?);
     let organ = |number: Option<OrganRef>| number.map(|number| names.name(number)).transpose();
-    let (sender, asserted_by) = (names.name(cells.plain()?)?, organ(cells.plain()?)?);
+    let (sender, asserted_by) = (names.name(cells.plain()?)?, names.asserter(cells.plain()?)?);
     let attempt = cells.small()?;
     let delivery = match (delivery, between) {
         (Some(id), Some(between)) => {
@@ -101,7 +111,7 @@ fn receipt(
     };
     Ok(Receipt {
         sender,
-        asserted_by: asserted_by.map_or(Asserter::Gateway, Asserter::Organ),
+        asserted_by,
         delivery,
         sender_sequence: cells.number()?,
         message_sequence: cells.small()?,
@@ -111,10 +121,21 @@ fn receipt(
         reason: reason(cells.plain()?)?,
         retry_time: cells.time_if_any()?,
         status: status(cells.code_if_any()?, cells.plain()?)?,
+        change: change(cells.plain()?, cells.code_if_any()?, messages)?,
         message_id: message.message_id.clone(),
         content_hash: message.content_hash,
         payload_hash: message.payload_hash,
     })
+}
+
+fn change(
+    key: Option<i64>,
+    asked: Option<Request>,
+    messages: &HashMap<i64, MessageFacts>,
+) -> Result<Option<ReceiptChange>, Fault> {
+    let (Some(key), Some(asked)) = (key, asked) else { return Ok(None) };
+    let behind = messages.get(&key).ok_or(Fault::Invalid("change of a receipt"))?;
+    Ok(Some(ReceiptChange { message_id: behind.message_id.clone(), asked }))
 }
 
 fn status(code: Option<StatusCode>, noted: Option<&str>) -> Result<Option<Box<Status>>, Fault> {
@@ -123,7 +144,8 @@ fn status(code: Option<StatusCode>, noted: Option<&str>) -> Result<Option<Box<St
     Ok(Some(Box::new(status)))
 }
 
-fn reason(bytes: Option<&[u8]>) -> Result<String, Fault> {
+/// Words for people.
+pub(super) fn reason(bytes: Option<&[u8]>) -> Result<String, Fault> {
     let text = std::str::from_utf8(bytes.unwrap_or_default());
     text.map(str::to_owned).map_err(|_| Fault::Invalid("reason"))
 }

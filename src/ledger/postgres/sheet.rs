@@ -5,16 +5,21 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::Options;
 use super::cells::OrganRef;
-use super::columns::{Accounts, Attempts, Deliveries, Files, Messages, Moves, Receipts};
+use super::change::Changes;
+use super::columns::{
+    Accounts, Answers, Attempts, Carriers, Deliveries, Effects, Files, Messages, Moves, Receipts, Targets,
+};
 use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
 use crate::domain::delivery::{DeliveryId, Progress};
+use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, Lane, MessageId};
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::Receipt;
-use crate::domain::status::StatusCode;
+use crate::domain::receipt::{Asserter, Receipt};
+use crate::domain::status::{Request, StatusCode};
 use crate::domain::time::Timestamp;
+use crate::ledger::changes::Carries;
 use crate::ledger::{Accepted, BecameReady, Commit, MessageKey, Ready};
 
 /// What is known of one locked organ.
@@ -54,12 +59,64 @@ pub(super) struct Row {
     /// Whether it is its message's only one. Then the message's last receipt is known by it.
     pub alone: bool,
     pub ended_at: Option<Timestamp>,
+    /// As the table has it.
+    pub was_ended_at: Option<Timestamp>,
+    /// Its duty to be acknowledged.
+    pub duty: Duty,
     /// Its last business status.
     pub status: Option<StatusCode>,
     /// As the table has it.
     pub was_status: Option<StatusCode>,
-    /// Whether a report of it was recorded now.
-    pub is_reported: bool,
+    /// What its recipient is asked.
+    pub request: Option<Request>,
+    /// As the table has it.
+    pub was_request: Option<Request>,
+    pub carries: Carries,
+    /// Whether something beside a step has left a receipt of it, or of its whole message, now.
+    pub is_changed: bool,
+    /// Whether it was noted now that it was not acknowledged in time.
+    pub is_noted: bool,
+}
+
+impl Row {
+    /// A delivery that is new, of the organ it has yet to be given.
+    pub fn accepted(
+        message: MessageKey,
+        sender: OrganRef,
+        (lane, payload_bytes): (Lane, u64),
+        progress: Progress,
+        (alone, carries, acknowledge_by): (bool, Carries, Timestamp),
+    ) -> Self {
+        Self {
+            message,
+            sender,
+            recipient: sender,
+            addressed_to: None,
+            addressed_ref: None,
+            replaces: None,
+            lane,
+            payload_bytes,
+            holder: None,
+            progress,
+            was: progress,
+            alone,
+            ended_at: None,
+            status: None,
+            was_status: None,
+            request: None,
+            was_request: None,
+            carries,
+            is_changed: false,
+            is_noted: false,
+            was_ended_at: None,
+            duty: Duty::until(acknowledge_by),
+        }
+    }
+
+    /// Whether anything of it is other than the table has it.
+    fn is_other(&self) -> bool {
+        self.progress != self.was || self.is_changed || self.is_noted
+    }
 }
 
 /// The sheet of one transaction.
@@ -83,6 +140,11 @@ pub(super) struct Sheet<'a> {
     pub new_deliveries: Deliveries,
     pub new_receipts: Receipts<'a>,
     pub new_files: Files<'a>,
+    pub new_targets: Targets<'a>,
+    pub new_effects: Effects,
+    pub answers: Answers,
+    pub carriers: Carriers,
+    pub changes: Changes,
     pub outbox: Attempts,
     /// What is no longer to be published.
     pub withdrawn: Attempts,
@@ -94,6 +156,15 @@ impl Sheet<'_> {
     /// The number of an organ that was entered before the transaction began.
     pub fn number(&self, organ: &OrganId) -> Result<OrganRef, Fault> {
         self.names.number(organ).ok_or(Fault::Unfamiliar)
+    }
+
+    /// Who asserts a receipt, as its column holds it.
+    pub fn asserter(&self, by: &Asserter) -> Result<Option<OrganRef>, Fault> {
+        match by {
+            Asserter::Gateway => Ok(None),
+            Asserter::Organ(organ) => self.number(organ).map(Some),
+            Asserter::Operator(name) => self.names.operator(name).map(Some).ok_or(Fault::Unfamiliar),
+        }
     }
 
     /// The account of an organ that must be locked.
@@ -130,6 +201,14 @@ impl Sheet<'_> {
         self.commit.ready.retain(|became| became.ready.delivery != gone.delivery);
     }
 
+    /// A delivery that is new is at hand for the changes that follow in the batch.
+    pub fn keep(&mut self, id: DeliveryId, row: Row) {
+        if self.changes.any {
+            self.changes.keep(row.message, id);
+            self.deliveries.insert(super::bounded(id.0), row);
+        }
+    }
+
     /// Tells of a due time.
     pub fn due(&mut self, due: Option<Timestamp>) {
         self.commit.due = [self.commit.due, due].into_iter().flatten().min();
@@ -138,8 +217,7 @@ impl Sheet<'_> {
     /// The deliveries that have moved on.
     pub fn moves(&self) -> Moves {
         let mut moves = Moves::default();
-        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.progress != row.was || row.is_reported)
-        {
+        for (id, row) in self.deliveries.iter().filter(|(_, row)| row.is_other()) {
             let last = self.last_receipts.get(&row.message).filter(|_| row.alone);
             moves.push(*id, row, last.copied());
         }

@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
 use super::sheet::Sheet;
-use super::{Options, accept, bounded, put, read, report, step};
+use super::{Options, accept, bounded, custody, duty, links, put, read, report, step, targets};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
 use crate::ledger::Commit;
@@ -49,7 +49,10 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     let mut organs = BTreeSet::new();
     batch.iter().for_each(|command| command.organs(&mut organs));
     context.names.enter(&link.client, organs).await?;
-    let mut sheet = read::read(link, context, batch).await?;
+    let operators = batch.iter().flat_map(Command::operators).collect();
+    context.names.enter_operators(&link.client, operators).await?;
+    let targets = targets::Targets::of(batch, context.names)?;
+    let mut sheet = read::read(link, context, batch, &targets).await?;
     let mut published = Attempts::default();
     let mut done = Vec::with_capacity(batch.len());
     for command in batch {
@@ -59,9 +62,12 @@ pub(super) async fn write(link: &Link, context: &Context<'_>, batch: &[Command])
     let (moves, accounts) = (sheet.moves(), sheet.close_accounts());
     let changed = !moves.id.is_empty()
         || !accounts.organ.is_empty()
-        || batch
-            .iter()
-            .any(|command| !matches!(command, Command::Accept(..) | Command::Step(..) | Command::Report(..)));
+        || batch.iter().any(|command| {
+            !matches!(
+                command,
+                Command::Accept(..) | Command::Step(..) | Command::Report(..) | Command::NoteOverdue(..)
+            )
+        });
     if changed {
         put::put(link, context, &sheet, &moves, &accounts, &published).boxed().await?;
     }
@@ -89,6 +95,14 @@ async fn perform<'a>(
             let answers = batch.iter().map(|request| report::report(sheet, request));
             Done::Report(answers.collect::<Result<_, _>>()?)
         }
+        Command::NoteOverdue(batch, at, _) => {
+            let answers = batch.iter().map(|delivery| duty::note(sheet, *delivery, *at));
+            Done::NoteOverdue(answers.collect::<Result<_, _>>()?)
+        }
+        Command::CountDuty { after, from, by, .. } => {
+            duty::count(link, *after, *from, *by).await?;
+            Done::Nothing
+        }
         Command::Published(batch, _) => {
             batch.iter().for_each(|ready| published.put(ready));
             Done::Nothing
@@ -102,6 +116,14 @@ async fn perform<'a>(
             let (from, to) = (bounded(*from), bounded(*to));
             let set = link.client.execute(&link.statements.advance_mark, &[name, &from, &to]).await?;
             Done::AdvanceMark(set == 1)
+        }
+        Command::Custody(work) => Done::Custody(custody::work(link, sheet, work).await?),
+        Command::ChangeLink(change, _) => {
+            let changed = links::change(link, change).boxed().await?;
+            if changed {
+                sheet.commit.links.push(change.organ().clone());
+            }
+            Done::ChangeLink(changed)
         }
         Command::Probe(_) => Done::Nothing,
     })

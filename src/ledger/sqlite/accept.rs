@@ -4,26 +4,53 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::codes::Code;
 use super::organs::{Names, OrganRef};
-use super::outbox;
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
+use super::{change, lineage, outbox};
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::message::Hash;
 use crate::domain::receipt::{Receipt, ReceiptDelivery, ReceiptKind};
-use crate::ledger::{
-    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, BecameReady, MessageKey, Ready,
-};
+use crate::ledger::changes::{self, Receiver};
+use crate::ledger::{AcceptRefused, Acceptance, Accepted, AcceptedDelivery, BecameReady, MessageKey, Ready};
 
 type Outcome = Result<Accepted, AcceptRefused>;
 
 /// Accepts one message, or says why not.
 pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusqlite::Result<Outcome> {
     let sender = book.accounts.number(db, &new.message.sender)?;
-    let mut recipients = Vec::with_capacity(new.addressees.len());
-    for addressee in &new.addressees {
-        recipients.push(book.accounts.number(db, &addressee.recipient)?);
+    let Some(change) = &new.change else {
+        return take_in(db, book, sender, new, changes::receivers(new), new.document_id.as_deref());
+    };
+    if let Some(outcome) = repeated(db, book, sender, new)? {
+        return Ok(outcome);
     }
-    if let Some(full) = full_mailbox(book, &recipients) {
+    let findings = change::find(db, book, sender, change)?;
+    let decided = match changes::decide(new, change, &findings) {
+        Ok(decided) => decided,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let key = MessageKey(book.next_message);
+    let outcome = take_in(db, book, sender, new, decided.receivers, decided.document_id)?;
+    let Ok(mut accepted) = outcome else { return Ok(outcome) };
+    let changed = change::perform(db, book, (key, new, change), &findings, &decided.decisions, &accepted)?;
+    accepted.changed = Some(Box::new(changed));
+    Ok(Ok(accepted))
+}
+
+/// Writes a message and its deliveries, where there is room for them.
+fn take_in(
+    db: &Connection,
+    book: &mut Book,
+    sender: OrganRef,
+    new: &Acceptance,
+    receivers: Vec<Receiver<'_>>,
+    document_id: Option<&str>,
+) -> rusqlite::Result<Outcome> {
+    let mut recipients = Vec::with_capacity(receivers.len());
+    for receiver in &receivers {
+        recipients.push(book.accounts.number(db, &receiver.addressee.recipient)?);
+    }
+    if let Some(full) = full_mailbox(book, &recipients, &receivers) {
         // A repeated submission is answered even then.
         return Ok(match repeated(db, book, sender, new)? {
             Some(outcome) => outcome,
@@ -31,7 +58,7 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
         });
     }
     let key = MessageKey(book.next_message);
-    if !insert_message(db, book, key, sender, new)? {
+    if !insert_message(db, book, key, sender, new, (receivers.len(), document_id))? {
         let outcome = repeated(db, book, sender, new)?;
         return outcome.ok_or(rusqlite::Error::QueryReturnedNoRows);
     }
@@ -39,14 +66,15 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
     let mut accepted = Accepted {
         receipt: append(db, book, key, sender, new, 1, None)?,
         deliveries: Vec::with_capacity(recipients.len()),
+        changed: None,
         repeated: false,
     };
-    for (addressee, recipient) in new.addressees.iter().zip(recipients) {
-        accepted.deliveries.push(insert_delivery(db, book, key, sender, recipient, new, addressee)?);
+    for (receiver, recipient) in receivers.iter().zip(recipients) {
+        accepted.deliveries.push(insert_delivery(db, book, key, sender, recipient, new, receiver)?);
     }
     let mut message_sequence = 1;
-    for (delivery, addressee) in accepted.deliveries.iter().zip(&new.addressees) {
-        if let Some((_, legal_basis)) = &addressee.redirected {
+    for (delivery, receiver) in accepted.deliveries.iter().zip(&receivers) {
+        if let Some((_, legal_basis)) = &receiver.addressee.redirected {
             message_sequence += 1;
             append(db, book, key, sender, new, message_sequence, Some((delivery, legal_basis)))?;
         }
@@ -56,9 +84,9 @@ pub(super) fn accept(db: &Connection, book: &mut Book, new: &Acceptance) -> rusq
 
 /// The first mailbox that has no room for what of this message goes to it: two deliveries where a closed organ was
 /// redirected to another addressee.
-fn full_mailbox(book: &Book, recipients: &[OrganRef]) -> Option<AcceptRefused> {
-    let max = book.options.mailbox_deliveries_max;
-    recipients.iter().find_map(|organ| {
+fn full_mailbox(book: &Book, recipients: &[OrganRef], receivers: &[Receiver<'_>]) -> Option<AcceptRefused> {
+    recipients.iter().zip(receivers).find_map(|(organ, receiver)| {
+        let max = receiver.addressee.mailbox_max.unwrap_or(u64::MAX).min(book.options.mailbox_deliveries_max);
         let account = book.accounts.account(*organ);
         if account.open_deliveries + recipients.len() as u64 <= max {
             return None;
@@ -76,14 +104,15 @@ fn insert_message(
     key: MessageKey,
     sender: OrganRef,
     new: &Acceptance,
+    (deliveries, document_id): (usize, Option<&str>),
 ) -> rusqlite::Result<bool> {
     let message = &new.message;
     // message.insert
     let inserted = db
         .prepare_cached(
             "INSERT INTO message (key, sender, message_id, lane, accepted_at, expires_at, first_delivery,
-                 deliveries, content_hash, payload_hash, payload_bytes, document_id, header, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 deliveries, content_hash, payload_hash, payload_bytes, document_id, header, kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?5)
              ON CONFLICT (sender, message_id) DO NOTHING",
         )?
         .execute((
@@ -94,14 +123,18 @@ fn insert_message(
             Code(message.accepted_at),
             Code(message.expires_at),
             book.next_delivery,
-            new.addressees.len(),
+            deliveries,
             Code(message.content_hash),
             Code(message.payload_hash),
             message.payload.len(),
-            new.document_id.as_deref(),
+            document_id,
             message.header.as_ref(),
-            message.payload.as_ref(),
         ))?;
+    if inserted == 1 {
+        // body.insert
+        db.prepare_cached("INSERT INTO body (message, payload) VALUES (?1, ?2)")?
+            .execute((key.0, message.payload.as_ref()))?;
+    }
     Ok(inserted == 1)
 }
 
@@ -112,8 +145,9 @@ fn insert_delivery(
     sender: OrganRef,
     recipient: OrganRef,
     new: &Acceptance,
-    addressee: &Addressee,
+    receiver: &Receiver<'_>,
 ) -> rusqlite::Result<AcceptedDelivery> {
+    let addressee = &*receiver.addressee;
     let addressed_to = addressee.redirected.as_ref().map(|(organ, _)| organ);
     let addressed_ref = addressed_to.map(|organ| book.accounts.number(db, organ)).transpose()?;
     let id = DeliveryId(book.next_delivery);
@@ -122,8 +156,8 @@ fn insert_delivery(
     // delivery.insert
     db.prepare_cached(
         "INSERT INTO delivery (id, message, sender, recipient, addressed_to, lane, payload_bytes, expires_at,
-             state, attempt, due_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             state, attempt, due_at, carries, acknowledge_by)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     )?
     .execute((
         id.0,
@@ -137,6 +171,8 @@ fn insert_delivery(
         Code(progress.state),
         progress.attempt,
         progress.due_at.map(Code),
+        Code(receiver.carries),
+        Code(new.acknowledge_by),
     ))?;
     book.next_delivery += 1;
     let ready = Ready { delivery: id, message: key, payload_bytes, attempt: progress.attempt };
@@ -178,6 +214,7 @@ fn append(
         reason,
         retry_time: None,
         status: None,
+        change: None,
     };
     let sender_sequence = receipts::append(db, book, &row)?;
     Ok(Receipt {
@@ -201,6 +238,7 @@ fn append(
         reason: reason.to_owned(),
         retry_time: None,
         status: None,
+        change: None,
     })
 }
 
@@ -247,5 +285,6 @@ fn repeated(
         })
     })?;
     let deliveries = rows.collect::<rusqlite::Result<_>>()?;
-    Ok(Some(Ok(Accepted { receipt, deliveries, repeated: true })))
+    let changed = lineage::changed(db, &names, MessageKey(key))?.map(Box::new);
+    Ok(Some(Ok(Accepted { receipt, deliveries, changed, repeated: true })))
 }

@@ -35,6 +35,30 @@ pub(super) fn ready(
     rows.collect()
 }
 
+/// Ready deliveries of all lanes, as they are served.
+pub(super) fn ready_in_lanes(
+    db: &Connection,
+    organ: &OrganId,
+    limit: usize,
+) -> rusqlite::Result<Vec<(Lane, Ready)>> {
+    let Some(organ) = number(db, organ)? else { return Ok(Vec::new()) };
+    // delivery.ready_in_lanes
+    let mut statement = db.prepare_cached(
+        "SELECT id, message, payload_bytes, attempt, lane FROM delivery
+         WHERE recipient = ?1 AND state = 0 ORDER BY lane, id LIMIT ?2",
+    )?;
+    let rows = statement.query_map((organ, at_most(limit)), |row| {
+        let ready = Ready {
+            delivery: DeliveryId(row.get(0)?),
+            message: MessageKey(row.get(1)?),
+            payload_bytes: row.get(2)?,
+            attempt: row.get(3)?,
+        };
+        Ok((row.get::<_, Code<Lane>>(4)?.0, ready))
+    })?;
+    rows.collect()
+}
+
 /// Due deliveries, the longest due first.
 pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<DeliveryId>> {
     // delivery.due
@@ -104,9 +128,10 @@ pub(super) fn unheld(
 pub(super) fn mailboxes(db: &Connection, names: &Names) -> rusqlite::Result<Vec<MailboxTally>> {
     // delivery.mailboxes
     let mut statement = db.prepare_cached(
-        "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at
+        "SELECT o.recipient, o.ready, o.in_flight, o.waiting, o.dead, m.accepted_at, o.overdue
          FROM (SELECT recipient, sum(state = 0) AS ready, sum(state = 1) AS in_flight, sum(state = 2) AS waiting,
-                   sum(state = 7) AS dead, min(message) AS oldest
+                   sum(state = 7) AS dead, min(message) AS oldest,
+                   sum(overdue_at IS NOT NULL AND acknowledged_at IS NULL) AS overdue
                FROM delivery WHERE due_at IS NOT NULL GROUP BY recipient) o
          JOIN message m ON m.key = o.oldest ORDER BY o.recipient",
     )?;
@@ -118,6 +143,7 @@ pub(super) fn mailboxes(db: &Connection, names: &Names) -> rusqlite::Result<Vec<
             waiting: row.get(3)?,
             dead: row.get(4)?,
             oldest: row.get::<_, Option<Code<Timestamp>>>(5)?.map(|code| code.0),
+            overdue: row.get(6)?,
         })
     })?;
     rows.collect()
@@ -145,5 +171,13 @@ pub(super) fn tally(db: &Connection, _: &Names) -> rusqlite::Result<Tally> {
         .prepare_cached("SELECT accepted_at FROM message ORDER BY key DESC LIMIT 1")?
         .query_row([], |row| row.get(0))
         .optional()?;
-    Ok(Tally { open, oldest_open: oldest_open.map(|code| code.0), newest: newest.map(|code| code.0) })
+    // delivery.overdue_now
+    let overdue = db
+        .prepare_cached(
+            "SELECT count(*) FROM delivery
+             WHERE overdue_at IS NOT NULL AND acknowledged_at IS NULL AND due_at IS NOT NULL",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let (oldest_open, newest) = (oldest_open.map(|code| code.0), newest.map(|code| code.0));
+    Ok(Tally { open, oldest_open, newest, overdue })
 }

@@ -7,11 +7,12 @@ use std::sync::{PoisonError, RwLock};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Asserter;
 
 /// The number of an organ in the tables.
 pub(super) type OrganRef = i64;
 
-/// The organs of committed rows by number, as the readers met them. A number never changes its organ.
+/// The organs of committed rows by number, as the readers met them. A number never changes its organ. Operators are few, and looked up.
 #[derive(Debug, Default)]
 pub(super) struct Names(RwLock<HashMap<OrganRef, OrganId>>);
 
@@ -29,6 +30,30 @@ impl Names {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(organ, id.clone());
         Ok(id)
     }
+
+    /// Who asserts a receipt, by what its column holds.
+    pub fn asserter(&self, db: &Connection, number: Option<OrganRef>) -> rusqlite::Result<Asserter> {
+        Ok(match number {
+            None => Asserter::Gateway,
+            // operator.name
+            Some(number) if number < 0 => Asserter::Operator(
+                db.prepare_cached("SELECT name FROM operator WHERE ref = ?1")?
+                    .query_row([-number], |row| row.get(0))?,
+            ),
+            Some(number) => Asserter::Organ(self.name(db, number)?),
+        })
+    }
+}
+
+/// An operator's number, given now where it has none, as the column of asserters holds it: below zero.
+pub(super) fn operator(db: &Connection, name: &str) -> rusqlite::Result<OrganRef> {
+    // operator.enter
+    db.prepare_cached("INSERT INTO operator (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
+        .execute([name])?;
+    // operator.number
+    let number: OrganRef =
+        db.prepare_cached("SELECT ref FROM operator WHERE name = ?1")?.query_row([name], |row| row.get(0))?;
+    Ok(-number)
 }
 
 /// The number of an organ that has sent or received anything.
@@ -39,7 +64,18 @@ pub(super) fn number(db: &Connection, organ: &OrganId) -> rusqlite::Result<Optio
         .optional()
 }
 
-fn parsed(text: &str) -> rusqlite::Result<OrganId> {
+/// How many open deliveries an organ's mailbox holds.
+pub(super) fn open_deliveries(db: &Connection, organ: &OrganId) -> rusqlite::Result<u64> {
+    // organ.open_deliveries
+    let found = db
+        .prepare_cached("SELECT open_deliveries FROM organ WHERE id = ?1")?
+        .query_row([organ.as_str()], |row| row.get(0))
+        .optional()?;
+    Ok(found.unwrap_or(0))
+}
+
+/// An organ id out of a column.
+pub(super) fn parsed(text: &str) -> rusqlite::Result<OrganId> {
     OrganId::parse(text).map_err(|why| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(why))
     })

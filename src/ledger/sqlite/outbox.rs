@@ -59,7 +59,7 @@ pub(super) fn publish_again(
             // outbox.publish_again
             db.prepare_cached(
                 "INSERT OR REPLACE INTO outbox (delivery, attempt)
-                 SELECT id, attempt FROM delivery WHERE recipient = ?1 AND lane IN (0, 1) AND state = 0",
+                 SELECT id, attempt FROM delivery WHERE recipient = ?1 AND lane BETWEEN 0 AND 4 AND state = 0",
             )?
             .execute([organ])
         }

@@ -8,8 +8,8 @@ use super::writer::Book;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::MessageId;
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptDelivery, ReceiptKind};
-use crate::domain::status::{Status, StatusCode};
+use crate::domain::receipt::{Cause, Receipt, ReceiptChange, ReceiptDelivery, ReceiptKind};
+use crate::domain::status::{Request, Status, StatusCode};
 use crate::domain::time::Timestamp;
 use crate::ledger::{MessageKey, reports};
 
@@ -22,12 +22,15 @@ pub(super) struct NewReceipt<'a> {
     pub delivery: Option<DeliveryId>,
     pub kind: ReceiptKind,
     pub time: Timestamp,
+    /// An organ's number, or an operator's below zero.
     pub asserted_by: Option<OrganRef>,
     pub attempt: u32,
     pub cause: Option<Cause>,
     pub reason: &'a str,
     pub retry_time: Option<Timestamp>,
     pub status: Option<&'a Status>,
+    /// The change it belongs to, and what that asks.
+    pub change: Option<(MessageKey, Request)>,
 }
 
 /// Appends a receipt; gives its number in the sender's log.
@@ -39,8 +42,8 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
     // receipt.append
     db.prepare_cached(
         "INSERT INTO receipt (sender, sender_sequence, message, message_sequence, delivery, kind, time,
-             asserted_by, attempt, cause, reason, retry_time, status, noted)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+             asserted_by, attempt, cause, reason, retry_time, status, noted, change, asked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?
     .execute((
         new.sender,
@@ -57,6 +60,8 @@ pub(super) fn append(db: &Connection, book: &mut Book, new: &NewReceipt<'_>) -> 
         new.retry_time.map(Code),
         new.status.map(|status| Code(status.code)),
         new.status.and_then(reports::noted),
+        new.change.map(|(key, _)| key.0),
+        new.change.map(|(_, asked)| Code(asked)),
     ))?;
     Ok(sender_sequence)
 }
@@ -72,8 +77,9 @@ pub(super) fn last(db: &Connection, message: MessageKey) -> rusqlite::Result<(u3
 
 const COLUMNS: &str = "r.sender, r.sender_sequence, r.message_sequence, r.delivery, r.kind, r.time,
     r.asserted_by, r.attempt, r.cause, r.reason, r.retry_time, m.message_id, m.content_hash, m.payload_hash,
-    d.recipient, d.addressed_to, r.status, r.noted, d.origin
-    FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery";
+    d.recipient, d.addressed_to, r.status, r.noted, d.origin, c.message_id, r.asked
+    FROM receipt r JOIN message m ON m.key = r.message LEFT JOIN delivery d ON d.id = r.delivery
+    LEFT JOIN message c ON c.key = r.change";
 
 /// Receipts of a sender with numbers above `after`, in order.
 pub(super) fn of_sender(
@@ -135,24 +141,35 @@ fn receipt(db: &Connection, names: &Names, row: &Row<'_>) -> rusqlite::Result<Re
             attempt: row.get(7)?,
         }),
     };
-    let message_id = MessageId::parse(row.get_ref(11)?.as_str()?).map_err(|why| {
-        rusqlite::Error::FromSqlConversionFailure(11, rusqlite::types::Type::Text, Box::new(why))
-    })?;
+    let asked = row.get::<_, Option<Code<Request>>>(20)?;
+    let change = asked
+        .map(|Code(asked)| {
+            Ok::<_, rusqlite::Error>(ReceiptChange { message_id: message_id(row, 19)?, asked })
+        })
+        .transpose()?;
     Ok(Receipt {
         sender_sequence: row.get(1)?,
         message_sequence: row.get(2)?,
         kind: row.get::<_, Code<_>>(4)?.0,
         sender: names.name(db, row.get(0)?)?,
-        message_id,
+        message_id: message_id(row, 11)?,
         content_hash: row.get::<_, Code<_>>(12)?.0,
         payload_hash: row.get::<_, Code<_>>(13)?.0,
         time: row.get::<_, Code<_>>(5)?.0,
-        asserted_by: organ(row.get(6)?)?.map_or(Asserter::Gateway, Asserter::Organ),
+        asserted_by: names.asserter(db, row.get(6)?)?,
         delivery,
         cause: row.get::<_, Option<Code<_>>>(8)?.map(|code| code.0),
         reason: row.get::<_, Option<String>>(9)?.unwrap_or_default(),
         retry_time: row.get::<_, Option<Code<_>>>(10)?.map(|code| code.0),
         status: status(row)?,
+        change,
+    })
+}
+
+/// A message id in a column.
+pub(super) fn message_id(row: &Row<'_>, column: usize) -> rusqlite::Result<MessageId> {
+    MessageId::parse(row.get_ref(column)?.as_str()?).map_err(|why| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(why))
     })
 }
 

@@ -8,10 +8,14 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::organs::Accounts;
-use super::{Options, accept, outbox, report, step};
+use super::{Options, accept, custody, duty, links, outbox, report, step};
+use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
+use crate::domain::time::Timestamp;
+use crate::ledger::custody::{Work, Worked};
 use crate::ledger::{
-    AcceptAnswers, Acceptance, Commit, Error, Ready, ReportAnswers, ReportRequest, StepAnswers, StepRequest,
+    AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
+    StepRequest,
 };
 use crate::metrics::Metrics;
 
@@ -23,9 +27,13 @@ pub(super) enum Command {
     Accept(Vec<Acceptance>, Answer<AcceptAnswers>),
     Step(Vec<StepRequest>, Answer<StepAnswers>),
     Report(Vec<ReportRequest>, Answer<ReportAnswers>),
+    NoteOverdue(Vec<DeliveryId>, Timestamp, Answer<Vec<bool>>),
+    CountDuty { after: DeliveryId, from: Timestamp, by: Timestamp, answer: Answer<()> },
     Published(Vec<Ready>, Answer<()>),
     PublishAgain(Option<OrganId>, Answer<u64>),
     AdvanceMark(String, u64, u64, Answer<bool>),
+    Custody(Work),
+    ChangeLink(LinkChange, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -36,7 +44,13 @@ impl Command {
             Self::Step(batch, _) => batch.len(),
             Self::Report(batch, _) => batch.len(),
             Self::Published(batch, _) => batch.len(),
-            Self::PublishAgain(..) | Self::AdvanceMark(..) | Self::Probe(_) => 1,
+            Self::Custody(work) => work.operations(),
+            Self::NoteOverdue(batch, ..) => batch.len(),
+            Self::CountDuty { .. }
+            | Self::PublishAgain(..)
+            | Self::AdvanceMark(..)
+            | Self::ChangeLink(..)
+            | Self::Probe(_) => 1,
         }
     }
 
@@ -54,9 +68,15 @@ impl Command {
             Self::Accept(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Step(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Report(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Published(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::NoteOverdue(.., answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Published(_, answer) | Self::Probe(answer) | Self::CountDuty { answer, .. } => {
+                answer.send(Err(error.clone())).is_err()
+            }
             Self::PublishAgain(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::AdvanceMark(.., answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Custody(work) => return work.fail(error.clone()),
+            Self::AdvanceMark(.., answer) | Self::ChangeLink(_, answer) => {
+                answer.send(Err(error.clone())).is_err()
+            }
         };
     }
 }
@@ -66,8 +86,11 @@ enum Done {
     Accept(AcceptAnswers),
     Step(StepAnswers),
     Report(ReportAnswers),
+    NoteOverdue(Vec<bool>),
     PublishAgain(u64),
     AdvanceMark(bool),
+    Custody(Worked),
+    ChangeLink(bool),
     Nothing,
 }
 
@@ -182,6 +205,14 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
             let answers = batch.iter().map(|r| report::report(tx, book, r));
             Done::Report(answers.collect::<rusqlite::Result<_>>()?)
         }
+        Command::NoteOverdue(batch, at, _) => {
+            let answers = batch.iter().map(|delivery| duty::note(tx, book, *delivery, *at));
+            Done::NoteOverdue(answers.collect::<rusqlite::Result<_>>()?)
+        }
+        Command::CountDuty { after, from, by, .. } => {
+            duty::count(tx, *after, *from, *by)?;
+            Done::Nothing
+        }
         Command::Published(batch, _) => {
             outbox::published(tx, batch)?;
             Done::Nothing
@@ -192,6 +223,8 @@ fn perform(tx: &Connection, book: &mut Book, command: &Command) -> rusqlite::Res
         Command::AdvanceMark(name, from, to, _) => {
             Done::AdvanceMark(outbox::advance_mark(tx, name, *from, *to)?)
         }
+        Command::Custody(work) => Done::Custody(custody::work(tx, book, work)?),
+        Command::ChangeLink(change, _) => Done::ChangeLink(links::change(tx, book, change)?),
         Command::Probe(_) => {
             probe(tx)?;
             Done::Nothing
@@ -232,9 +265,14 @@ fn answer((command, done): (Command, Done)) {
         (Command::Accept(_, answer), Done::Accept(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Step(_, answer), Done::Step(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Report(_, answer), Done::Report(answers)) => answer.send(Ok(answers)).is_err(),
-        (Command::Published(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
+        (Command::NoteOverdue(.., answer), Done::NoteOverdue(noted)) => answer.send(Ok(noted)).is_err(),
+        (Command::CountDuty { answer, .. } | Command::Published(_, answer) | Command::Probe(answer), _) => {
+            answer.send(Ok(())).is_err()
+        }
         (Command::PublishAgain(_, answer), Done::PublishAgain(count)) => answer.send(Ok(count)).is_err(),
         (Command::AdvanceMark(.., answer), Done::AdvanceMark(was)) => answer.send(Ok(was)).is_err(),
+        (Command::Custody(work), Done::Custody(worked)) => return work.answer(worked),
+        (Command::ChangeLink(_, answer), Done::ChangeLink(was)) => answer.send(Ok(was)).is_err(),
         _ => {
             unreachable!("each command is answered by what it came to, in the order of the batch")
         }

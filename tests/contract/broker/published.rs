@@ -2,6 +2,7 @@
 
 use futures_util::FutureExt;
 use truc::domain::delivery::DeliveryId;
+use truc::domain::turns::Turns;
 
 use super::{ANY, BrokerUnderTest, Exchange, decide, ids, take};
 use crate::support::soon;
@@ -109,7 +110,15 @@ pub async fn twenty_thousand_waiting<B: BrokerUnderTest>() {
         handed.extend(agreed);
         exchange.publish();
     }
-    assert!(handed == lanes.concat(), "all of them, the urgent first, each lane in its order");
+    let [urgent, normal] = lanes;
+    let (mut urgent, mut normal) = (urgent.into_iter(), normal.into_iter());
+    let mut expected = Vec::with_capacity(ALL);
+    while urgent.len() > 0 {
+        expected.extend(urgent.by_ref().take(Turns::URGENT_RUN_MAX.get() as usize));
+        expected.extend(normal.next());
+    }
+    expected.extend(normal);
+    assert!(handed == expected, "all of them, the urgent first, each lane in its order and its turn");
     let letters = exchange.letters("H49", 1);
     let last = exchange.send(letters).await;
     assert_eq!(ids(&take(&mut *consumer, 1).await), last, "and nothing else");

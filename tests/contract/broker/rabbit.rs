@@ -8,6 +8,7 @@ use truc::amqp::Names;
 use truc::amqp::topology::Topology;
 use truc::broker::Broker;
 use truc::broker::rabbit::{Options, Pointers, RabbitBroker};
+use truc::domain::turns::Turns;
 use truc::ledger::Ledger;
 use truc::metrics::Metrics;
 
@@ -45,6 +46,7 @@ impl BrokerUnderTest for Rabbit {
             // Tests take thousands before they decide.
             prefetch: 20_000,
             retry_delay: Duration::from_millis(500),
+            urgent_run_max: Turns::URGENT_RUN_MAX,
         };
         let metrics = Arc::new(Metrics::unobserved());
         let broker = Arc::new(RabbitBroker::start(options, ledger, Arc::new(Pointers), metrics).unwrap());

@@ -49,11 +49,8 @@ impl<B: BrokerUnderTest> History<B> {
 
     async fn send(&mut self) {
         let (to, count) = (ORGANS[self.rng.usize(..2)], self.rng.usize(1..30));
-        let lane = if self.rng.bool() { Lane::Urgent } else { Lane::Normal };
-        let letters = match lane {
-            Lane::Urgent => self.exchange.urgent_letters(to, count),
-            Lane::Normal => self.exchange.letters(to, count),
-        };
+        let lane = Lane::ALL[self.rng.usize(..Lane::ALL.len())];
+        let letters = self.exchange.lane_letters(lane, to, count);
         let sent = self.exchange.accept(letters).await;
         self.lanes.extend(sent.into_iter().map(|id| (id, lane)));
     }
@@ -121,10 +118,17 @@ impl<B: BrokerUnderTest> History<B> {
         self.hold(at, taken);
     }
 
+    /// Each lane comes in its order; whose turn it is among them depends on what all have taken.
+    fn judge(&self, taken: &[Ready]) {
+        for lane in Lane::ALL {
+            let of_lane = taken.iter().map(|ready| ready.delivery).filter(|id| self.lanes[id] == lane);
+            assert!(of_lane.is_sorted_by(|a, b| a < b), "{lane:?} in its order: {taken:?}");
+        }
+    }
+
     /// Judges what one consumer was handed, and what the others hold.
     fn hold(&mut self, at: usize, taken: Vec<Ready>) {
-        let order: Vec<_> = taken.iter().map(|ready| (self.lanes[&ready.delivery], ready.delivery)).collect();
-        assert!(order.is_sorted_by(|a, b| a < b), "the urgent first, each lane in its order: {order:?}");
+        self.judge(&taken);
         for ready in taken {
             let id = ready.delivery;
             let held = self.served.iter().any(|one| one.undecided.contains_key(&id));
@@ -160,8 +164,7 @@ impl<B: BrokerUnderTest> History<B> {
             let mut agreed = Vec::new();
             while agreed.len() < expected.len() {
                 let taken = soon(self.served[at].consumer.take(100, ANY)).await.unwrap();
-                let order = taken.iter().map(|ready| (self.lanes[&ready.delivery], ready.delivery));
-                assert!(order.is_sorted(), "the urgent first, each lane in its order");
+                self.judge(&taken);
                 agreed.extend(self.offer(at, &taken).await);
             }
             // It may have arrived in several parts.

@@ -34,6 +34,7 @@ pub async fn stored_as_it_was_handed_over<L: LedgerUnderTest>() {
         reason: String::new(),
         retry_time: None,
         status: None,
+        change: None,
     };
     assert_eq!(accepted.receipt, expected);
     assert!(!accepted.repeated);

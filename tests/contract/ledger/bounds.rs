@@ -4,13 +4,33 @@ use std::time::Duration;
 
 use truc::domain::delivery::{DeliveryId, Event, State};
 use truc::domain::message::Lane;
-use truc::ledger::{MessageKey, StepError};
+use truc::ledger::{AcceptRefused, MessageKey, StepError};
 
 use super::reading::ten;
 use super::{LedgerUnderTest, Open};
-use crate::support::{EXPIRY, dropped, offer, organ, soon, step, t};
+use crate::support::{EXPIRY, dropped, letter, offer, organ, soon, step, t};
 
 /// What nobody has is not found, and harms no neighbour.
+/// One recipient's mailbox may hold less than others.
+pub async fn a_mailbox_of_its_own_size<L: LedgerUnderTest>() {
+    let open = Open::<L>::new().await;
+    let small = |id: &str| {
+        let mut letter = letter("G22", id, &["H49", "H57"]);
+        letter.addressees[1].mailbox_max = Some(2);
+        letter
+    };
+    for id in ["one", "two"] {
+        open.accepted(small(id)).await;
+    }
+    let full = AcceptRefused::MailboxFull { organ: organ("H57"), open: 2 };
+    assert_eq!(open.accept(vec![small("three")]).await, [Err(full)]);
+    assert!(open.accepted(small("one")).await.repeated);
+    for (id, expected) in [("H57", 2), ("H49", 2), ("H60", 0)] {
+        assert_eq!(soon(open.ledger.open_deliveries(&organ(id))).await.unwrap(), expected, "{id}");
+    }
+    open.accepted(letter("G22", "four", &["H57"])).await;
+}
+
 pub async fn numbers_nobody_has<L: LedgerUnderTest>() {
     let open = Open::<L>::new().await;
     let ids = ten(&open).await;

@@ -46,6 +46,7 @@ impl<L: LedgerUnderTest> Told<L> {
                 hold: Some(Hold::Stream),
                 due_at: Some(lease),
                 expires_at: t(EXPIRY),
+                spared: 0,
             }
         );
         self.rungs.push((ReceiptKind::Offered, attempt, None, Asserter::Gateway, at, None));

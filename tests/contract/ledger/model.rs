@@ -3,20 +3,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use truc::domain::delivery::{self, DeliveryId, Entry, Progress, State, Step};
-use truc::domain::message::Lane;
+use truc::domain::delivery::{self, DeliveryId, Entry, Progress, Step};
+use truc::domain::duty::Duty;
+use truc::domain::message::{Lane, MessageId};
 use truc::domain::organ_id::OrganId;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
-use truc::domain::status::{self, Decided, Party, Report, ReportRefused, Standing};
+use truc::domain::status::{self, Decided, Party, Report, ReportRefused, Standing, StatusCode};
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, DeliveryRecord, Message, MessageKey,
+    AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Changed, DeliveryRecord, Message, MessageKey,
     Ready, ReportError, ReportRequest, Reported, StepError, StepRequest, Stepped,
 };
 
 use super::Terms;
 
+mod changes;
 mod readers;
+
+use changes::{Changes, Receiver, Wanted};
+
+/// The ledger's numbers for messages.
+pub type Keys = BTreeMap<(OrganId, MessageId), MessageKey>;
 
 /// What commits tell of, all together.
 #[derive(Debug, Default, PartialEq)]
@@ -38,12 +45,15 @@ struct Letter {
     message: Arc<Message>,
     lane: Lane,
     deliveries: Vec<AcceptedDelivery>,
+    changed: Option<Box<Changed>>,
     evidence: Vec<Receipt>,
+    given: Acceptance,
 }
 
 impl Letter {
     fn accepted(&self, repeated: bool) -> Accepted {
-        Accepted { receipt: self.evidence[0].clone(), deliveries: self.deliveries.clone(), repeated }
+        let (receipt, deliveries) = (self.evidence[0].clone(), self.deliveries.clone());
+        Accepted { receipt, deliveries, changed: self.changed.clone(), repeated }
     }
 
     fn ready(&self, delivery: &DeliveryRecord) -> Ready {
@@ -60,13 +70,15 @@ pub struct Model {
     // With the place of each one's letter.
     deliveries: BTreeMap<DeliveryId, (usize, DeliveryRecord)>,
     receipts: BTreeMap<OrganId, Vec<Receipt>>,
+    changes: Changes,
     told: Told,
 }
 
 impl Model {
     pub fn new(terms: Terms) -> Self {
         let (letters, told) = (Vec::new(), Told::default());
-        Self { terms, letters, deliveries: BTreeMap::new(), receipts: BTreeMap::new(), told }
+        let (deliveries, receipts) = (BTreeMap::new(), BTreeMap::new());
+        Self { terms, letters, deliveries, receipts, changes: Changes::default(), told }
     }
 
     pub fn letters(&self) -> usize {
@@ -75,10 +87,7 @@ impl Model {
 
     /// A letter to be handed over again.
     pub fn letter(&self, n: usize) -> Acceptance {
-        let letter = &self.letters[n];
-        let recipients = letter.deliveries.iter().map(|delivery| delivery.recipient.clone());
-        let addressees = recipients.map(|recipient| Addressee { recipient, redirected: None }).collect();
-        Acceptance { message: Arc::clone(&letter.message), lane: letter.lane, addressees, document_id: None }
+        self.letters[n].given.clone()
     }
 
     pub fn deliveries(&self) -> impl Iterator<Item = &DeliveryRecord> {
@@ -94,13 +103,8 @@ impl Model {
         std::mem::take(&mut self.told)
     }
 
-    /// Checks one answer. `keys` are the messages of deliveries the ledger told of.
-    pub fn accept(
-        &mut self,
-        given: &Acceptance,
-        answer: &Result<Accepted, AcceptRefused>,
-        keys: &BTreeMap<DeliveryId, MessageKey>,
-    ) {
+    /// Checks one answer. `keys` are the ledger's numbers for messages.
+    pub fn accept(&mut self, given: &Acceptance, answer: &Result<Accepted, AcceptRefused>, keys: &Keys) {
         let message = &given.message;
         let mut letters = self.letters.iter();
         let known = letters.find(|letter| {
@@ -113,19 +117,21 @@ impl Model {
                 message_id: message.message_id.clone(),
                 accepted: letter.message.content_hash,
             }),
-            None => match self.full_mailbox(given) {
-                Some(full) => Err(full),
-                None => Ok(self.take_in(given, answer, keys)),
-            },
+            None => {
+                self.receivers(given).and_then(|(receivers, effects)| match self.full_mailbox(&receivers) {
+                    Some(full) => Err(full),
+                    None => Ok(self.take_in(given, &receivers, &effects, answer, keys)),
+                })
+            }
         };
         assert_eq!(*answer, expected, "accepting {given:?}");
     }
 
-    fn full_mailbox(&self, given: &Acceptance) -> Option<AcceptRefused> {
-        given.addressees.iter().map(|addressee| &addressee.recipient).find_map(|organ| {
+    fn full_mailbox(&self, receivers: &[Receiver]) -> Option<AcceptRefused> {
+        receivers.iter().map(|(addressee, _)| &addressee.recipient).find_map(|organ| {
             let open =
                 self.deliveries().filter(|d| d.recipient == *organ && !d.progress.state.is_end()).count();
-            let more = given.addressees.iter().filter(|addressee| addressee.recipient == *organ).count();
+            let more = receivers.iter().filter(|(addressee, _)| addressee.recipient == *organ).count();
             let full = (open + more) as u64 > self.terms.mailbox_deliveries_max;
             full.then(|| AcceptRefused::MailboxFull { organ: organ.clone(), open: open as u64 })
         })
@@ -134,15 +140,18 @@ impl Model {
     fn take_in(
         &mut self,
         given: &Acceptance,
+        receivers: &[Receiver],
+        effects: &[Wanted],
         answer: &Result<Accepted, AcceptRefused>,
-        keys: &BTreeMap<DeliveryId, MessageKey>,
+        keys: &Keys,
     ) -> Accepted {
         let Ok(answer) = answer else { unreachable!("to be accepted: {given:?}, but {answer:?}") };
-        let key = keys[&answer.deliveries[0].id];
+        let key = keys[&(given.message.sender.clone(), given.message.message_id.clone())];
+        assert_eq!(receivers.len(), answer.deliveries.len(), "{given:?}");
         assert!(self.letters.last().is_none_or(|last| last.key < key), "message keys rise");
         let n = self.letters.len();
         let mut deliveries = Vec::new();
-        for (addressee, answered) in given.addressees.iter().zip(&answer.deliveries) {
+        for ((addressee, is_notice), answered) in receivers.iter().zip(&answer.deliveries) {
             let (id, recipient) = (answered.id, addressee.recipient.clone());
             let addressed_to = addressee.redirected.as_ref().map(|(closed, _)| closed.clone());
             assert!(self.deliveries.last_key_value().is_none_or(|(last, _)| *last < id), "delivery ids rise");
@@ -152,21 +161,35 @@ impl Model {
                 addressed_to: addressed_to.clone(),
             });
             let progress = Progress::accepted(given.message.expires_at);
-            let record =
-                DeliveryRecord { id, recipient, addressed_to, progress, ended_at: None, status: None };
+            let duty = Duty::until(given.acknowledge_by);
+            let (is_notice, request) = (*is_notice, None);
+            let record = DeliveryRecord {
+                id,
+                recipient,
+                addressed_to,
+                progress,
+                ended_at: None,
+                status: None,
+                request,
+                is_notice,
+                duty,
+            };
             self.deliveries.insert(id, (n, record));
         }
         let message = Arc::clone(&given.message);
-        self.letters.push(Letter { key, message, lane: given.lane, deliveries, evidence: Vec::new() });
-        self.leave_first_receipts(n, given);
+        let (changed, evidence, given) = (None, Vec::new(), given.clone());
+        let lane = given.lane;
+        self.letters.push(Letter { key, message, lane, deliveries, changed, evidence, given });
+        self.leave_first_receipts(n, receivers);
+        self.change(n, effects);
         self.letters[n].accepted(false)
     }
 
-    fn leave_first_receipts(&mut self, n: usize, given: &Acceptance) {
+    fn leave_first_receipts(&mut self, n: usize, receivers: &[Receiver]) {
         let entry = |kind, reason| Entry { kind, cause: None, reason, retry_time: None };
-        let (at, by) = (given.message.accepted_at, Asserter::Gateway);
+        let (at, by) = (self.letters[n].message.accepted_at, Asserter::Gateway);
         self.append(n, None, entry(ReceiptKind::Accepted, String::new()), at, by.clone());
-        for (place, addressee) in given.addressees.iter().enumerate() {
+        for (place, (addressee, _)) in receivers.iter().enumerate() {
             let id = self.letters[n].deliveries[place].id;
             self.tell(id, true);
             if let Some((_, basis)) = &addressee.redirected {
@@ -194,17 +217,14 @@ impl Model {
             recipient: record.recipient.clone(),
             addressed_to: record.addressed_to.clone(),
             progress: record.progress,
+            about: self.changes.carried.get(&request.delivery).cloned().unwrap_or_default(),
+            is_notice: record.is_notice,
+            duty: record.duty,
         };
         if let Step::Moved(next, entry) = decided {
             stepped.progress = next;
-            record.progress = next;
-            let last = self.letters[n].evidence.last().expect("its acceptance is there");
-            let time = request.at.max(last.time);
-            record.ended_at = next.state.is_end().then_some(time);
-            self.tell(request.delivery, next.state == State::Queued);
-            if let Some(entry) = entry {
-                self.append(n, Some(request.delivery), entry, time, request.by.clone());
-            }
+            self.moved(n, request.delivery, (next, entry), request.at, &request.by, None);
+            stepped.duty = self.deliveries[&request.delivery].1.duty;
         }
         Ok(stepped)
     }
@@ -226,7 +246,7 @@ impl Model {
         let its = |receipt: &&Receipt| receipt.delivery.as_ref().is_some_and(|d| d.id == request.delivery);
         let (receipts, reports): (Vec<&Receipt>, Vec<Report>) =
             letter.evidence.iter().filter(its).filter_map(|r| Some((r, r.report()?))).unzip();
-        let now = Standing { status: record.status, request: None, reports: reports.len() as u32 };
+        let now = Standing { status: record.status, request: record.request, reports: reports.len() as u32 };
         let decided: Result<_, ReportRefused> =
             status::decide(&now, &record.progress, &parties, &request.report, reports.iter());
         let next = match decided? {
@@ -234,7 +254,15 @@ impl Model {
             Decided::Recorded(next) => next,
         };
         record.status = next.status;
+        record.request = next.request;
+        let is_open = !record.progress.state.is_end();
+        let answers = now.request.is_some() && next.request.is_none();
+        let open = answers.then(|| self.changes.open.remove(&request.delivery)).flatten();
+        let change = open.map(|open| open.change);
         let time = request.at.max(letter.evidence.last().expect("its acceptance is there").time);
+        if self.terms.policy.acknowledged_by.is_met_by_status(request.report.status.code) {
+            record.duty = record.duty.acknowledged(time);
+        }
         let reason = request.report.reason.clone();
         let entry = Entry { kind: ReceiptKind::Status, cause: None, reason, retry_time: None };
         self.append(n, Some(request.delivery), entry, time, Asserter::Organ(request.by.clone()));
@@ -243,7 +271,12 @@ impl Model {
         for kept in [log.last_mut(), self.letters[n].evidence.last_mut()].into_iter().flatten() {
             kept.status = Some(Box::new(request.report.status.clone()));
         }
+        self.mark(n, change.clone());
         let receipt = self.letters[n].evidence.last().expect("it was just appended").clone();
+        if is_open && receipt.status.as_ref().is_some_and(|s| s.code == StatusCode::ChangeAgreed) {
+            let by = Asserter::Organ(request.by.clone());
+            self.cancel(request.delivery, true, &receipt.reason, request.at, &by, change);
+        }
         Ok(Reported { receipt, repeated: false })
     }
 
@@ -283,6 +316,7 @@ impl Model {
             reason: entry.reason,
             retry_time: entry.retry_time,
             status: None,
+            change: None,
         };
         self.told.heads.insert(message.sender.clone(), receipt.sender_sequence);
         log.push(receipt.clone());

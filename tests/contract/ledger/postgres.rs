@@ -163,6 +163,11 @@ pub fn unobserved() -> Arc<Metrics> {
 }
 
 impl LedgerUnderTest for Postgres {
+    /// As autovacuum does.
+    async fn tidied(&self) {
+        self.server.say(&self.database, "VACUUM").await;
+    }
+
     async fn create(terms: Terms) -> Self {
         Self::on(Server::shared(), terms).await
     }

@@ -1,21 +1,25 @@
 //! All points at once: thousands of random operations, with reopens and kills, beside the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome, Policy};
+use truc::domain::change::{ChangeKind, DocumentRef, Target};
+use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome, Policy, State};
 use truc::domain::receipt::{Asserter, Cause};
 use truc::domain::status::StatusCode;
 use truc::domain::time::Timestamp;
 use truc::ledger::{
-    AcceptAnswers, Acceptance, Commit, DeliveryRecord, MessageKey, Pending, ReportAnswers, ReportRequest,
+    AcceptAnswers, Acceptance, Commit, DeliveryRecord, Pending, Ready, ReportAnswers, ReportRequest,
     StepAnswers, StepRequest,
 };
 
 use super::inspect::seen;
-use super::model::{Model, Told};
+use super::model::{Keys, Model, Told};
 use super::{LedgerUnderTest, Open, Terms};
-use crate::support::{Seed, forged, letter, offer, organ, redirected, report, soon, t, urgent, with};
+use crate::support::{
+    Seed, forged, letter, offer, organ, recall, redirected, replacement, report, soon, t, update, urgent,
+    with,
+};
 
 const ORGANS: [&str; 5] = ["G22", "H49", "H05", "H57.12", "H02"];
 const ROUNDS: usize = 500;
@@ -34,6 +38,8 @@ struct Draw {
     rng: fastrand::Rng,
     now: Timestamp,
     letters: usize,
+    /// What was drawn so far, by its sender.
+    drawn: Vec<(&'static str, String)>,
 }
 
 impl Draw {
@@ -60,15 +66,53 @@ impl Draw {
             return if self.rng.u8(..4) == 0 { forged(again) } else { again };
         }
         self.letters += 1;
+        if self.rng.u8(..4) == 0 && !self.drawn.is_empty() {
+            return self.change();
+        }
         let to: Vec<_> = (0..self.rng.usize(1..=3)).map(|_| self.organ()).collect();
-        let mut new = with(letter(self.organ(), &format!("m{}", self.letters), &to), |message| {
-            message.accepted_at = self.now;
-            message.expires_at = self.now.plus(Duration::from_secs(self.rng.u64(10..2_000)));
-        });
+        let (from, id) = (self.organ(), format!("m{}", self.letters));
+        let mut new = self.dated(letter(from, &id, &to));
+        new.document_id = Some(format!("v{}", self.rng.u8(..40)));
+        self.drawn.push((from, id));
         if self.rng.u8(..4) == 0 {
             new = redirected(new, "H02", self.organ(), "09/2025/QĐ-TTg");
         }
         if self.rng.u8(..3) == 0 { urgent(new) } else { new }
+    }
+
+    fn dated(&mut self, letter: Acceptance) -> Acceptance {
+        with(letter, |message| {
+            message.accepted_at = self.now;
+            message.expires_at = self.now.plus(Duration::from_secs(self.rng.u64(10..2_000)));
+        })
+    }
+
+    /// A recall, update or replacement of something lately drawn, accepted or not.
+    fn change(&mut self) -> Acceptance {
+        let place = self.drawn.len() - 1 - self.rng.usize(..self.drawn.len().min(12));
+        let ((from, of), id) = (self.drawn[place].clone(), format!("m{}", self.letters));
+        let to: BTreeSet<_> = (0..self.rng.usize(1..=2)).map(|_| self.organ()).collect();
+        let to: Vec<_> = to.into_iter().collect();
+        let new = match self.rng.u8(..4) {
+            0 => update(from, &id, &to, &of),
+            1 => replacement(from, &id, &to, &of),
+            _ => recall(from, &id, &of),
+        };
+        let mut new = self.dated(new);
+        let change = new.change.as_mut().expect("it is one");
+        if self.rng.u8(..3) == 0 {
+            change.targets[0].recipients.push(organ(self.organ()));
+        }
+        if self.rng.u8(..3) == 0 {
+            let document = DocumentRef::Document(format!("v{}", self.rng.u8(..40)));
+            change.targets.push(Target { document, recipients: Vec::new() });
+        }
+        if change.kind == ChangeKind::Update && self.rng.bool() {
+            change.removed.push(organ(self.organ()));
+        }
+        change.known_only = self.rng.bool();
+        self.drawn.push((from, id));
+        new
     }
 
     fn step(&mut self, model: &Model) -> StepRequest {
@@ -143,7 +187,7 @@ pub async fn a_random_history_is_as_the_model_says<L: LedgerUnderTest>() {
     let terms = Terms { mailbox_deliveries_max: MAILBOX, policy };
     let mut model = Model::new(terms.clone());
     let mut open = Open::<L>::on(terms).await;
-    let mut draw = Draw { rng: seed.rng(), now: t(1_000), letters: 0 };
+    let mut draw = Draw { rng: seed.rng(), now: t(1_000), letters: 0, drawn: Vec::new() };
     for _ in 0..ROUNDS {
         draw.later();
         let batches: Vec<_> = (0..draw.rng.usize(1..=5)).map(|_| draw.batch(&model)).collect();
@@ -180,7 +224,16 @@ async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batche
             Batch::Report(batch, pending) => Batch::Report(batch, soon(pending).await.unwrap()),
         });
     }
-    let (told, keys) = taken_together(open.told());
+    let mut told = taken_together(open.told());
+    let mut keys = Keys::new();
+    for batch in &answered {
+        let Batch::Accept(_, answers) = batch else { continue };
+        for accepted in answers.iter().flatten() {
+            let (sender, id) = (&accepted.receipt.sender, &accepted.receipt.message_id);
+            let (record, _) = soon(open.ledger.track(sender, id)).await.unwrap().unwrap();
+            keys.insert((sender.clone(), id.clone()), record.key);
+        }
+    }
     for batch in answered {
         match batch {
             Batch::Accept(batch, answers) => {
@@ -197,7 +250,14 @@ async fn round<L: LedgerUnderTest>(open: &mut Open<L>, model: &mut Model, batche
             }
         }
     }
-    assert_eq!(told, model.told());
+    // What was cancelled may have been told of before.
+    let mut expected = model.told();
+    for told in [&mut told, &mut expected] {
+        let is_there = |ready: &Ready| model.delivery(ready.delivery).progress.state != State::Cancelled;
+        told.ready.values_mut().for_each(|ready| ready.retain(is_there));
+        told.ready.retain(|_, ready| !ready.is_empty());
+    }
+    assert_eq!(told, expected);
 }
 
 async fn hand_over<L: LedgerUnderTest>(
@@ -220,19 +280,17 @@ async fn hand_over<L: LedgerUnderTest>(
     }
 }
 
-/// All commits as if they were one, and the message of each delivery they told of.
-fn taken_together(commits: Vec<Commit>) -> (Told, BTreeMap<DeliveryId, MessageKey>) {
+/// All commits as if they were one.
+fn taken_together(commits: Vec<Commit>) -> Told {
     let mut told = Told::default();
-    let mut keys = BTreeMap::new();
     for commit in commits {
         for became in commit.ready {
-            keys.insert(became.ready.delivery, became.ready.message);
             told.ready.entry((became.organ, became.lane)).or_default().push(became.ready);
         }
         told.heads.extend(commit.receipt_heads);
         told.due(commit.due);
     }
-    (told, keys)
+    told
 }
 
 /// Part by part, so that a difference is shown where it is.

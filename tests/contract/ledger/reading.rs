@@ -32,6 +32,15 @@ pub async fn ready_by_lane_and_page<L: LedgerUnderTest>() {
             assert!(ready.iter().all(|one| one.payload_bytes == "payload of m0".len() as u64));
         }
     }
+    for limit in [1, 4, 5, 10, 99] {
+        let expected = [of(&[0, 3, 6, 9]), of(&[1, 2, 4, 5, 7, 8])].concat();
+        let mailbox = soon(open.ledger.ready_in_lanes(&organ("H49"), limit)).await.unwrap();
+        let found: Vec<_> = mailbox.iter().map(|(_, ready)| ready.delivery).collect();
+        assert_eq!(found, expected[..limit.min(expected.len())]);
+        let lanes = [[Lane::Urgent; 4].as_slice(), &[Lane::Normal; 6]].concat();
+        assert!(mailbox.iter().map(|(lane, _)| *lane).eq(lanes.into_iter().take(limit)));
+    }
+    assert!(soon(open.ledger.ready_in_lanes(&organ("H60"), 9)).await.unwrap().is_empty());
     open.step(offer(ids[3], t(200))).await.unwrap();
     let page = soon(open.ledger.ready(&organ("H49"), Lane::Urgent, ids[0], 2)).await.unwrap();
     assert_eq!(page.iter().map(|one| one.delivery).collect::<Vec<_>>(), of(&[6, 9]));

@@ -8,10 +8,14 @@ use truc::domain::receipt::{Cause, ReceiptKind};
 use truc::ledger::{StepError, StepRequest};
 
 use super::{LedgerUnderTest, Open};
-use crate::support::{EXPIRY, dropped, letter, offer, organ, settle, soon, step, t, urgent};
+use crate::support::{DUTY, EXPIRY, dropped, letter, offer, organ, settle, soon, step, t, urgent};
 
 fn redirect(delivery: DeliveryId, to: &str) -> StepRequest {
-    step(delivery, Event::Redirect { to: organ(to), legal_basis: "NQ 1".into() }, t(5))
+    step(
+        delivery,
+        Event::Redirect { to: organ(to), legal_basis: "NQ 1".into(), acknowledge_by: t(DUTY) },
+        t(5),
+    )
 }
 
 /// Ready deliveries of a mailbox lane.

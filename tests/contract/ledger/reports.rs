@@ -7,7 +7,7 @@ use truc::domain::delivery::{DeliveryId, Event, Outcome, State};
 use truc::domain::limits::STATUS_REPORTS_MAX;
 use truc::domain::receipt::{Asserter, Receipt, ReceiptDelivery, ReceiptKind};
 use truc::domain::status::{Report, ReportRefused, Staff, Status, StatusCode};
-use truc::ledger::{Acceptance, ReportError, ReportRequest};
+use truc::ledger::{Acceptance, ReportError, ReportRequest, StatusFile};
 
 use super::inspect::{assert_gapless, seen};
 use super::{LedgerUnderTest, Open};
@@ -84,6 +84,7 @@ pub async fn every_report_is_a_receipt_with_all_that_was_said<L: LedgerUnderTest
         reason: "sai nơi nhận\u{0}".into(),
         retry_time: None,
         status: Some(Box::new(said.status.clone())),
+        change: None,
     };
     assert_eq!(reported.receipt, expected);
     assert!(!reported.repeated);
@@ -275,7 +276,7 @@ pub async fn files_are_kept_and_documents_found<L: LedgerUnderTest>() {
         ids.push(open.accepted(letter).await.deliveries.iter().map(|d| d.id).collect::<Vec<_>>());
     }
     let find = async |from: &str, document: &str, to: &str| {
-        soon(open.ledger.delivery_of(&organ(from), document, &organ(to))).await.unwrap()
+        soon(open.ledger.delivery_of(&organ(from), document, &organ(to), false)).await.unwrap()
     };
     assert_eq!(find("G22", "khác \u{1F4E8}", "H57").await, Some(ids[2][1]));
     assert_eq!(find("G22", "7816/VPCP", "H49").await, Some(ids[1][0]), "the newest");
@@ -299,7 +300,7 @@ pub async fn files_are_kept_and_documents_found<L: LedgerUnderTest>() {
     let bare = open.report(bare).await.unwrap().receipt.sender_sequence;
     let open = open.killed().await;
     let kept = async |from: &str, n| soon(open.ledger.status_file(&organ(from), n)).await.unwrap();
-    assert_eq!(kept("G22", first).await, Some(file));
+    assert_eq!(kept("G22", first).await, Some(StatusFile::Kept(file)));
     for (from, n) in [("G22", bare), ("G22", 1), ("G22", u64::MAX), ("H49", first), ("H60", 1)] {
         assert_eq!(kept(from, n).await, None);
     }

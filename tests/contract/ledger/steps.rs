@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use truc::domain::delivery::{DeliveryId, Event, Hold, Outcome, State, StepRefused};
-use truc::domain::receipt::ReceiptKind;
+use truc::domain::delivery::{DeliveryId, Event, Hold, Lease, Outcome, State, StepRefused, Then};
+use truc::domain::receipt::{Cause, ReceiptKind};
 use truc::ledger::{Accepted, StepError, StepRequest};
 
 use super::inspect::seen;
@@ -202,4 +202,32 @@ pub async fn a_batch_is_answered_one_by_one<L: LedgerUnderTest>() {
     );
     assert_eq!(answers[3].as_ref().unwrap().progress.hold, Some(Hold::Fetch));
     assert_eq!(open.receipts("G22").await.len(), 2 + 3);
+}
+
+pub async fn an_attempt_that_is_spared_does_not_count<L: LedgerUnderTest>() {
+    let open = Open::<L>::new().await;
+    let id = open.accepted(letter("G22", "m1", &["H49"])).await.deliveries[0].id;
+    let not_taken = |lease, then| {
+        let event = Event::NotTaken {
+            lease: Lease(lease),
+            cause: Cause::PushUnreachable,
+            reason: "why".into(),
+            then,
+        };
+        step(id, event, t(3))
+    };
+    for attempt in 1..=7 {
+        open.step(offer(id, t(2))).await.unwrap();
+        let spared = open.step(not_taken(attempt, Then::Spare { retry_at: t(50) })).await.unwrap().progress;
+        assert_eq!((spared.state, spared.attempt, spared.spared), (State::Queued, attempt, attempt));
+    }
+    let open = open.killed().await;
+    open.step(offer(id, t(2))).await.unwrap();
+    let retried = open.step(not_taken(8, Then::Retry { not_before: t(0) })).await.unwrap().progress;
+    assert_eq!((retried.state, retried.counted(), retried.due_at), (State::Waiting, 1, Some(t(4))));
+    let (record, receipts) = open.track("G22", "m1").await.unwrap();
+    assert_eq!(record.deliveries[0].progress, retried);
+    let deferred = &receipts[2];
+    assert_eq!((deferred.cause, deferred.reason.as_str()), (Some(Cause::PushUnreachable), "why"));
+    assert_eq!(deferred.retry_time, Some(t(50)));
 }

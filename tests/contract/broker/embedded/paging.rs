@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 use truc::broker::Consumer;
 use truc::broker::embedded::EmbeddedBroker;
+use truc::domain::message::Lane;
 use truc::ledger::{Error, Ready};
 
 use super::Embedded;
@@ -12,16 +13,12 @@ use super::gate::{Gate, Page};
 use crate::broker::{ANY, Exchange, ids, take};
 use crate::support::soon;
 
-/// An exchange whose broker reads through a gate; the pages of the urgent lane, all empty, come first.
+/// An exchange whose broker reads through a gate; the first page is of all lanes.
 async fn gated() -> (Exchange<Embedded>, UnboundedReceiver<Page>) {
     let mut exchange = Exchange::<Embedded>::new().await;
     let (gate, pages) = Gate::before(Arc::clone(&exchange.ledger.ledger));
     exchange.broker = Arc::new(EmbeddedBroker::new(gate));
     (exchange, pages)
-}
-
-async fn through(pages: &mut UnboundedReceiver<Page>) {
-    soon(pages.recv()).await.unwrap().send(Ok(())).unwrap();
 }
 
 /// Lets everything through from now on. Who waited for a page may have gone.
@@ -44,7 +41,6 @@ async fn what_is_published_while_a_page_is_read_comes_after_it() {
         let letters = exchange.letters("H49", waiting);
         let mut expected = exchange.send(letters).await;
         let taken = taking(exchange.consume("H49"), waiting + 2);
-        through(&mut pages).await;
         let held = soon(pages.recv()).await.unwrap();
         let letters = exchange.letters("H49", 2);
         expected.extend(exchange.send(letters).await);
@@ -64,7 +60,6 @@ async fn a_page_that_fails_is_read_again() {
         let failed = consumer.take(3, ANY).await;
         (consumer, failed)
     });
-    through(&mut pages).await;
     let held = soon(pages.recv()).await.unwrap();
     let letters = exchange.letters("H49", 1);
     let late = exchange.send(letters).await;
@@ -82,7 +77,6 @@ async fn a_page_given_up_is_read_by_another() {
     let letters = exchange.letters("H49", 3);
     let sent = exchange.send(letters).await;
     let reader = taking(exchange.consume("H49"), 1);
-    through(&mut pages).await;
     let held = soon(pages.recv()).await.unwrap();
     let other = taking(exchange.consume("H49"), 3);
     reader.abort();
@@ -90,4 +84,26 @@ async fn a_page_given_up_is_read_by_another() {
     drop(held);
     open(pages);
     assert_eq!(ids(&soon(other).await.unwrap()), sent);
+}
+
+/// Beyond that the first page is cut in a lane, and the lanes below it are read when it is their turn.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mailbox_is_read_once_as_long_as_it_fits_a_page() {
+    for (waiting, pages_read) in [(3, 1), (300, 1), (400, 2), (600, 5)] {
+        let (mut exchange, mut pages) = gated().await;
+        let letters =
+            [exchange.letters("H49", waiting / 2), exchange.lane_letters(Lane::Express, "H49", waiting)];
+        exchange.send(letters.concat()).await;
+        let taken = taking(exchange.consume("H49"), waiting + waiting / 2);
+        let mut read = 0;
+        while let Some(page) = soon(pages.recv()).await {
+            page.send(Ok(())).unwrap();
+            read += 1;
+            if read == pages_read {
+                break;
+            }
+        }
+        assert_eq!(soon(taken).await.unwrap().len(), waiting + waiting / 2);
+        assert!(pages.try_recv().is_err(), "{waiting}: no page more than {pages_read}");
+    }
 }

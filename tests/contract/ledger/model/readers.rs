@@ -78,5 +78,5 @@ impl Model {
 fn record(letter: &Letter, deliveries: Vec<DeliveryRecord>) -> MessageRecord {
     let message = Message { payload: Bytes::new(), ..Message::clone(&letter.message) };
     let payload_bytes = letter.message.payload.len() as u64;
-    MessageRecord { key: letter.key, message, payload_bytes, deliveries }
+    MessageRecord { key: letter.key, message, payload_bytes, purged_at: None, deliveries }
 }

@@ -1,0 +1,34 @@
+//! Recall, update and replacement through the real program in each set-up: what both agencies see, from the submission to the answer.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that meets what it does not expect has failed")]
+#![allow(clippy::print_stdout, reason = "figures are printed")]
+
+#[path = "../support/nodes.rs"]
+#[allow(dead_code, reason = "not every test binary uses all of it")]
+mod nodes;
+#[path = "../support/setup.rs"]
+mod setup;
+#[path = "../gateway/support.rs"]
+#[allow(dead_code, reason = "not every test binary uses all of it")]
+mod site;
+
+mod desk;
+mod files;
+mod life;
+mod races;
+
+/// Stamps tests over the set-ups.
+macro_rules! in_each_set_up {
+    ($($test:ident)*) => {
+        mod standalone {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::Standalone).await; })*
+        }
+        mod bridge {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::Bridge).await; })*
+        }
+        mod scale_out {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::ScaleOut).await; })*
+        }
+    };
+}
+use in_each_set_up;
