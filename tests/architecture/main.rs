@@ -45,6 +45,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "identity",
             "dossiers",
             "push",
+            "metrics",
         ],
     ),
     (
