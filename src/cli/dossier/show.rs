@@ -54,7 +54,8 @@ impl Show {
 }
 
 fn facts(lang: Lang, dossier: &v1::Dossier) -> String {
-    let overdue = if dossier.overdue { format!(" ({})", Word::DossierOverdue.text(lang)) } else { String::new() };
+    let overdue =
+        if dossier.overdue { format!(" ({})", Word::DossierOverdue.text(lang)) } else { String::new() };
     let due = times::short(dossier.due_time.as_ref());
     tables::facts(
         lang,
