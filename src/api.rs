@@ -35,7 +35,7 @@ mod streams;
 mod submit;
 mod untyped;
 
-pub use dossiers::{DossierParts, Grant};
+pub use dossiers::DossierParts;
 pub use server::{ServeError, ServerOptions, serve};
 use streams::Streams;
 

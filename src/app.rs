@@ -180,7 +180,7 @@ impl Gateway {
         if parts.rabbit.is_some() {
             parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
         }
-        let dossier_parts = dossiers::parts(config, &dossiers.tail)?;
+        let dossier_parts = dossiers::parts(config, &parts)?;
         background.extend(dossiers.start(&stop));
         let api = assemble::api(config, &parts, desk, &tasks, &drain);
         let incoming =

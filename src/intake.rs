@@ -30,6 +30,7 @@ mod recalls;
 mod recipients;
 pub mod reports;
 pub mod settlements;
+pub mod sight;
 pub mod status_file;
 pub mod steps;
 

@@ -21,6 +21,9 @@ use crate::metrics::SubmitResult;
 use crate::proto::{convert, v1};
 
 mod reports;
+mod steps;
+
+pub use steps::{StepBatch, StepDesk};
 
 /// Payloads above this are judged on a thread of their own, so that hashing and reading them holds up nobody.
 const JUDGE_ASIDE_BYTES: usize = 128 * 1_024;

@@ -9,27 +9,26 @@ use super::Api;
 use super::caller::Caller;
 use crate::domain::refusal::Refusal;
 use crate::dossiers::Tail;
-use crate::intake::codes::CodeMap;
+use crate::intake::sight::Grant;
 use crate::proto::v1::{self, dossier_events_service_server::DossierEventsService};
+use crate::submission::StepDesk;
 
 mod follow;
 mod look;
 mod publish;
 mod shares;
-mod sight;
 mod wanted;
 
 use shares::Shares;
-pub use sight::Grant;
 
 /// What the handlers of dossiers work with.
 pub struct DossierParts {
     /// The log, and its end in memory.
     pub tail: Arc<Tail>,
-    /// How own codes are translated.
-    pub codes: CodeMap,
+    /// Where steps come in.
+    pub desk: Arc<StepDesk>,
     /// Who may follow what beside its own.
-    pub grants: Vec<Grant>,
+    pub grants: Arc<[Grant]>,
 }
 
 /// The service over the handlers.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{StartError, stores};
-use crate::api::{DossierParts, Grant};
-use crate::config::Config;
+use super::{Parts, StartError, ambiguity, stores};
+use crate::api::DossierParts;
+use crate::config::{self, Config};
 use crate::domain::time::Clock;
 use crate::dossiers::{Commits, Keeper, Tail};
 use crate::intake::codes::CodeMap;
+use crate::intake::sight::Grant;
 use crate::metrics::Metrics;
+use crate::submission::StepDesk;
 
 /// An open log whose loops have not started.
 pub(super) struct Opened {
@@ -44,15 +46,24 @@ impl Opened {
 }
 
 /// What the handlers work with.
-pub(super) fn parts(config: &Config, tail: &Arc<Tail>) -> Result<DossierParts, StartError> {
-    let grants = config.dossiers.readers.iter().map(|grant| Grant {
-        reader: grant.reader.clone(),
-        at_or_below: grant.at_or_below.clone(),
-        procedure: grant.procedure.clone(),
-    });
-    Ok(DossierParts {
-        tail: Arc::clone(tail),
+pub(super) fn parts(config: &Config, parts: &Parts) -> Result<DossierParts, StartError> {
+    let grants = config.dossiers.readers.iter().map(grant);
+    let desk = StepDesk {
+        log: Arc::clone(parts.dossiers.log()),
         codes: CodeMap::read(&config.dossiers.codes)?,
-        grants: grants.collect(),
-    })
+        directory: Arc::clone(&parts.directory),
+        rule: ambiguity(config),
+        clock: Arc::clone(&parts.dispatch.clock),
+        metrics: Arc::clone(&parts.dispatch.metrics),
+    };
+    Ok(DossierParts { tail: Arc::clone(&parts.dossiers), desk: Arc::new(desk), grants: grants.collect() })
+}
+
+/// A line of the configuration that says who may follow what, or wants to.
+pub(super) fn grant(line: &config::dossiers::Grant) -> Grant {
+    Grant {
+        reader: line.reader.clone(),
+        at_or_below: line.at_or_below.clone(),
+        procedure: line.procedure.clone(),
+    }
 }

@@ -25,7 +25,7 @@ const PARTS: &[(&str, &[&str])] = &[
     ("redirect", &["domain", "ledger", "directory", "delivery"]),
     ("duty", &["domain", "ledger", "delivery"]),
     ("intake", &["domain", "allowances", "ledger", "proto", "directory", "edxml", "delivery", "dossiers"]),
-    ("submission", &["domain", "ledger", "proto", "delivery", "intake", "metrics"]),
+    ("submission", &["domain", "ledger", "proto", "directory", "delivery", "dossiers", "intake", "metrics"]),
     (
         "push",
         &["domain", "ledger", "broker", "proto", "directory", "delivery", "intake", "identity", "metrics"],

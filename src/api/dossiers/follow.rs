@@ -10,7 +10,6 @@ use tonic::Status;
 
 use super::Dossiers;
 use super::shares::Taken;
-use super::sight::Sight;
 use super::wanted::{self, Wanted};
 use crate::api::Api;
 use crate::api::caller::{Caller, Speaker};
@@ -20,6 +19,7 @@ use crate::domain::limits::DOSSIER_EVENTS_PAGE_MAX;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::dossiers::{Place, Shown};
+use crate::intake::sight::Sight;
 use crate::intake::{fields, ledger_failed};
 use crate::proto::{convert, v1};
 

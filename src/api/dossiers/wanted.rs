@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::sight::Sight;
 use crate::domain::limits::{CONSUMER_NAME_CHARS_MAX, CONSUMER_SHARES_MAX, DOSSIER_FILTER_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::dossiers::{Consumer, Share, Shown};
+use crate::intake::sight::Sight;
 use crate::intake::{fields, steps};
 use crate::proto::{dossier, v1};
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use time::Date;
 
+use super::steps::stands_for;
 use crate::directory::{Ambiguity, Directory};
 use crate::domain::dossier::ProcedureCode;
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::intake::steps::stands_for;
 
 /// An organ that may follow dossiers of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
