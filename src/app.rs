@@ -27,7 +27,7 @@ use crate::identity;
 use crate::identity::accept::Acceptor;
 use crate::identity::tls::ServerTls;
 use crate::intake::Intake;
-use crate::intake::codes::CodeMapError;
+use crate::intake::codes::{CodeMap, CodeMapError};
 use crate::ledger::{self};
 use crate::ledger::{postgres, sqlite};
 use crate::metrics::Metrics;
@@ -129,6 +129,8 @@ struct Parts {
     allowance_files: Vec<PathBuf>,
     dispatch: Arc<Dispatch>,
     dossiers: Arc<Tail>,
+    dossier_codes: Arc<ArcSwap<CodeMap>>,
+    dossier_codes_file: PathBuf,
     rabbit: Option<Arc<RabbitBroker>>,
     redirects: Arc<Redirects>,
     pushes: Arc<Pushes>,
@@ -160,6 +162,8 @@ impl Gateway {
             allowance_files: config.limits.organs.clone(),
             dispatch: Arc::clone(&dispatch),
             dossiers: Arc::clone(&dossiers.tail),
+            dossier_codes: Arc::new(ArcSwap::from_pointee(CodeMap::read(&config.dossiers.codes)?)),
+            dossier_codes_file: config.dossiers.codes.clone(),
             rabbit,
             redirects: Arc::new(redirects),
             pushes: Arc::new(pushes),
@@ -180,7 +184,7 @@ impl Gateway {
         if parts.rabbit.is_some() {
             parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
         }
-        let dossier_parts = dossiers::parts(config, &parts)?;
+        let dossier_parts = dossiers::handlers(config, &parts, Arc::clone(&intake));
         background.extend(dossiers.start(&stop));
         let api = assemble::api(config, &parts, desk, &tasks, &drain);
         let incoming =

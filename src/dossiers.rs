@@ -19,8 +19,9 @@
 //! 7. *Commits are told.* After each commit that makes something visible or holds something, one [`Commit`] goes to the receiver given at
 //!    opening, before its answers. A reader called after it sees what it tells of. Where several nodes write, each is told of the others' too, and by
 //!    [`Commit::missed`] when it may not have been.
-//! 8. *Consumers' cursors* only advance. Each share of a consumer has its own. When the number of shares changes, all start where the one that was
-//!    behind the others stood.
+//! 8. *Consumers' places* only advance. Each share of a consumer has its own. A consumer is known from its enrolment on, which keeps its place and notes what it
+//!    wants; when it enrols with another number of shares, all start where the one that was behind the others stood, and places of the old shares advance
+//!    no more. An organ has no more consumers than it may.
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
@@ -33,6 +34,7 @@ use crate::ledger::{Error, Pending};
 use bytes::Bytes;
 
 mod keeper;
+mod lag;
 mod packed;
 pub mod postgres;
 mod sheet;
@@ -40,6 +42,7 @@ pub mod sqlite;
 mod tail;
 
 pub use keeper::{Alarm, Keeper};
+pub use lag::Lag;
 pub use tail::{Shown, Tail};
 
 /// A step to be published.
@@ -162,6 +165,46 @@ pub struct Place {
     pub position: u64,
 }
 
+/// A consumer that begins to follow, or goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enrolment {
+    /// Whose.
+    pub consumer: Consumer,
+    /// Which share.
+    pub share: Share,
+    /// After which position it begins where it is not known yet.
+    pub start: u64,
+    /// What it wants, in the contract's encoding; the log does not look into it.
+    pub filter: Bytes,
+}
+
+/// Where an enrolled consumer goes on.
+pub type Enrolled = Result<u64, TooManyConsumers>;
+
+/// The organ has as many consumers as it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooManyConsumers;
+
+/// What became of a place that was to advance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// It stands there, or farther.
+    Done,
+    /// No such consumer is enrolled.
+    Unknown,
+    /// The consumer has so many shares now.
+    Shares(u32),
+}
+
+/// A consumer that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follower {
+    /// Where it stands.
+    pub place: Place,
+    /// What it wants, as it enrolled last.
+    pub filter: Bytes,
+}
+
 /// How much there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -221,15 +264,17 @@ pub trait DossierLog: Send + Sync + 'static {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>>;
 
-    /// Where a share of a consumer goes on; none when the consumer has never said so.
-    fn place<'a>(&'a self, consumer: &'a Consumer, share: Share)
-    -> BoxFuture<'a, Result<Option<u64>, Error>>;
+    /// A share of a consumer begins to follow, or goes on.
+    fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>>;
 
     /// A share of a consumer is done with all up to a position.
-    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<()>, Error>>;
+    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<Advanced>, Error>>;
 
-    /// Where all consumers stand.
-    fn places(&self) -> BoxFuture<'_, Result<Vec<Place>, Error>>;
+    /// Forgets a consumer, with its places; whether there was one.
+    fn dismiss(&self, consumer: Consumer) -> BoxFuture<'_, Result<Pending<bool>, Error>>;
+
+    /// All consumers, by organ, name and share.
+    fn followers(&self) -> BoxFuture<'_, Result<Vec<Follower>, Error>>;
 
     /// How much there is.
     fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>>;

@@ -49,6 +49,8 @@ pub struct Rules {
     pub ttl: Duration,
     /// How fast an organ may submit, where nothing else is said of it.
     pub rate: Rate,
+    /// How fast an organ may publish steps of dossiers.
+    pub step_rate: Rate,
     /// Where documents go that several organs could get.
     pub ambiguity: Ambiguity,
 }
@@ -99,6 +101,7 @@ pub struct Intake {
     clock: Arc<dyn Clock>,
     allowances: Arc<ArcSwap<Allowances>>,
     rates: Rates,
+    step_rates: Rates,
 }
 
 impl Intake {
@@ -110,7 +113,15 @@ impl Intake {
         calendar: Arc<ArcSwap<Calendar>>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rules, directory, calendar, clock, allowances, rates: Rates::default() }
+        Self {
+            rules,
+            directory,
+            calendar,
+            clock,
+            allowances,
+            rates: Rates::default(),
+            step_rates: Rates::default(),
+        }
     }
 
     /// Judges a submission of the organ a certificate names; gives what the ledger is to accept. Whether it comes too soon is
@@ -208,9 +219,15 @@ impl Intake {
         })
     }
 
+    /// Whether an organ may publish so many steps of dossiers now; else, how long until it may.
+    pub fn check_step_rate(&self, organ: &OrganId, count: usize) -> Result<(), Duration> {
+        self.step_rates.check_many(self.rules.step_rate, organ, count)
+    }
+
     /// Forgets the rates of organs that have long been silent, so that their number stays bounded.
     pub fn forget_silent(&self) {
         self.rates.forget_silent();
+        self.step_rates.forget_silent();
     }
 
     fn expiry(&self, asked: Option<&prost_types::Timestamp>, at: Timestamp) -> Result<Timestamp, Refusal> {

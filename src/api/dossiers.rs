@@ -13,6 +13,7 @@ use crate::intake::sight::Grant;
 use crate::proto::v1::{self, dossier_events_service_server::DossierEventsService};
 use crate::submission::StepDesk;
 
+mod consumers;
 mod follow;
 mod look;
 mod publish;
@@ -91,6 +92,22 @@ impl DossierEventsService for Dossiers {
     ) -> Result<Response<v1::CommitCursorResponse>, Status> {
         let caller = self.caller(&request)?;
         self.answer(self.advance(caller, request.into_inner()).await)
+    }
+
+    async fn list_consumers(
+        &self,
+        request: Request<v1::ListConsumersRequest>,
+    ) -> Result<Response<v1::ListConsumersResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.consumers(caller, request.into_inner()).await)
+    }
+
+    async fn delete_consumer(
+        &self,
+        request: Request<v1::DeleteConsumerRequest>,
+    ) -> Result<Response<v1::DeleteConsumerResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.forget_consumer(caller, request.into_inner()).await)
     }
 
     async fn get_dossier(

@@ -85,6 +85,7 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
         payload_bytes_max: config.limits.payload_bytes_max,
         ttl: config.delivery.ttl,
         rate: rate(config),
+        step_rate: at_least_one(config.dossiers.steps_per_s, config.dossiers.steps_burst),
         ambiguity: ambiguity(config),
     };
     let Dispatch { allowances, calendar, clock, .. } = &*parts.dispatch;
@@ -94,9 +95,12 @@ pub(super) fn intake(config: &Config, parts: &Parts) -> Intake {
 
 /// How fast organs may submit of which nothing else is said.
 fn rate(config: &Config) -> Rate {
-    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
-    let (per_s, burst) = (config.limits.rate_per_s, config.limits.rate_burst);
-    Rate { per_s: at_least_one(per_s), burst: at_least_one(burst) }
+    at_least_one(config.limits.rate_per_s, config.limits.rate_burst)
+}
+
+fn at_least_one(per_s: u32, burst: u32) -> Rate {
+    let [per_s, burst] = [per_s, burst].map(|number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN));
+    Rate { per_s, burst }
 }
 
 pub(super) fn pushes(

@@ -10,7 +10,7 @@ use crate::api::DossierParts;
 use crate::config::{self, Config};
 use crate::domain::time::Clock;
 use crate::dossiers::{Commits, Keeper, Tail};
-use crate::intake::codes::CodeMap;
+use crate::intake::Intake;
 use crate::intake::sight::Grant;
 use crate::metrics::Metrics;
 use crate::submission::StepDesk;
@@ -46,17 +46,18 @@ impl Opened {
 }
 
 /// What the handlers work with.
-pub(super) fn parts(config: &Config, parts: &Parts) -> Result<DossierParts, StartError> {
+pub(super) fn handlers(config: &Config, parts: &Parts, intake: Arc<Intake>) -> DossierParts {
     let grants = config.dossiers.readers.iter().map(grant);
     let desk = StepDesk {
         log: Arc::clone(parts.dossiers.log()),
-        codes: CodeMap::read(&config.dossiers.codes)?,
+        codes: Arc::clone(&parts.dossier_codes),
+        intake,
         directory: Arc::clone(&parts.directory),
         rule: ambiguity(config),
         clock: Arc::clone(&parts.dispatch.clock),
         metrics: Arc::clone(&parts.dispatch.metrics),
     };
-    Ok(DossierParts { tail: Arc::clone(&parts.dossiers), desk: Arc::new(desk), grants: grants.collect() })
+    DossierParts { tail: Arc::clone(&parts.dossiers), desk: Arc::new(desk), grants: grants.collect() }
 }
 
 /// A line of the configuration that says who may follow what, or wants to.

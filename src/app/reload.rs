@@ -1,4 +1,4 @@
-//! What can be replaced while the gateway works: certificates, revocation lists, the directory.
+//! What can be replaced while the gateway works: certificates, revocation lists, the directory, limits of organs, holidays, codes of dossiers.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use crate::config;
 use crate::directory::{self, Directory};
 use crate::duty::HolidaysError;
 use crate::identity;
+use crate::intake::codes::{CodeMap, CodeMapError};
 use crate::ledger;
 use crate::redirect::Moved;
 
@@ -24,6 +25,9 @@ pub enum ReloadError {
     /// The directory.
     #[error("directory: {0}")]
     Directory(#[from] directory::Error),
+    /// The map of dossier codes.
+    #[error("dossiers.codes: {0}")]
+    DossierCodes(#[from] CodeMapError),
     /// The holidays.
     #[error("duty.holidays: {0}")]
     Holidays(#[from] HolidaysError),
@@ -51,7 +55,10 @@ impl Parts {
         let rechecked = self.tls.reload()?;
         tracing::info!(connections_cut = rechecked.cut, "certificates and revocation lists are reloaded");
         let working_days = working_days(&self.duty_config).map(|new| self.duties.replace(new));
+        let codes =
+            CodeMap::read(&self.dossier_codes_file).map(|new| self.dossier_codes.store(Arc::new(new)));
         allowances?;
+        codes?;
         directory?;
         working_days?;
         self.versions.add(self.directory.load_full());

@@ -14,7 +14,7 @@ use crate::config::ledger::Store;
 use crate::delivery::Dispatch;
 use crate::domain::delivery::State;
 use crate::domain::time::Timestamp;
-use crate::dossiers::Tail;
+use crate::dossiers::{Lag, Place, Tail};
 use crate::identity;
 use crate::ledger;
 use crate::metrics::{OpenState, per_object};
@@ -45,14 +45,18 @@ pub async fn server(
     let server = Server::bind(listen, exposition, readiness(config, parts, drain), refresh)
         .await
         .map_err(|source| StartError::Listen { key: "ops.listen", listen, source })?;
-    let dispatch = Arc::clone(&parts.dispatch);
+    let (dispatch, dossiers) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.dossiers));
     Ok(server.per_object(move || {
-        let dispatch = Arc::clone(&dispatch);
-        async move { per_object_page(&dispatch).await.map_err(|error| error.to_string()) }
+        let (dispatch, dossiers) = (Arc::clone(&dispatch), Arc::clone(&dossiers));
+        async move {
+            let mailboxes = mailboxes(&dispatch).await;
+            let consumers = consumers(&dispatch, &dossiers).await;
+            mailboxes.and_then(|page| Ok(page + &consumers?)).map_err(|error| error.to_string())
+        }
     }))
 }
 
-async fn per_object_page(dispatch: &Dispatch) -> Result<String, ledger::Error> {
+async fn mailboxes(dispatch: &Dispatch) -> Result<String, ledger::Error> {
     let now = dispatch.clock.now();
     let mut served: HashMap<_, _> =
         dispatch.served.look().into_iter().map(|look| (look.organ, look.collectors as u64)).collect();
@@ -73,6 +77,23 @@ async fn per_object_page(dispatch: &Dispatch) -> Result<String, ledger::Error> {
         ..per_object::Mailbox::default()
     }));
     Ok(per_object::render(&mailboxes))
+}
+
+async fn consumers(dispatch: &Dispatch, dossiers: &Tail) -> Result<String, ledger::Error> {
+    let (now, log) = (dispatch.clock.now(), dossiers.log());
+    let (known, head) = (log.followers().await?, log.head().await?);
+    let mut consumers = Vec::with_capacity(known.len());
+    for Place { consumer, share, position } in known.into_iter().map(|known| known.place) {
+        let lag = Lag::of(log.as_ref(), head, position).await?;
+        consumers.push(per_object::Consumer {
+            organ: consumer.organ.to_string(),
+            name: consumer.name,
+            share: share.index,
+            behind: lag.events,
+            behind_for: lag.since.map_or(Duration::ZERO, |since| now.since(since)),
+        });
+    }
+    Ok(per_object::render_consumers(&consumers))
 }
 
 fn readiness(config: &Config, parts: &Parts, drain: &CancellationToken) -> Readiness {
@@ -171,13 +192,12 @@ async fn refresh_dossiers(dispatch: &Dispatch, dossiers: &Tail) {
     let (metrics, now) = (&dispatch.metrics, dispatch.clock.now());
     let log = dossiers.log();
     // A failure is in the log; the figures stay as they were.
-    let (Ok(tally), Ok(places)) = (log.tally().await, log.places().await) else { return };
+    let (Ok(tally), Ok(known)) = (log.tally().await, log.followers().await) else { return };
     let held = tally.oldest_held.map_or(Duration::ZERO, |at| now.since(at));
     metrics.dossier_steps_held.set(tally.held as f64);
     metrics.dossier_oldest_held.set(held.as_secs_f64());
-    let last = places.iter().map(|place| place.position).min().unwrap_or(tally.head);
-    let Ok(first) = log.events(last, 1).await else { return };
-    let age = first.first().map_or(Duration::ZERO, |event| now.since(event.at));
-    metrics.dossier_lag_events.set(tally.head.saturating_sub(last) as f64);
-    metrics.dossier_lag_seconds.set(age.as_secs_f64());
+    let last = known.iter().map(|known| known.place.position).min().unwrap_or(tally.head);
+    let Ok(lag) = Lag::of(log.as_ref(), tally.head, last).await else { return };
+    metrics.dossier_lag_events.set(lag.events as f64);
+    metrics.dossier_lag_seconds.set(lag.since.map_or(0.0, |since| now.since(since).as_secs_f64()));
 }

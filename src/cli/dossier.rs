@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use super::exit::Exit;
 use super::words::Lang;
 
+mod consumers;
 mod follow;
 mod publish;
 mod show;
@@ -23,6 +24,7 @@ enum Command {
     Follow(follow::Follow),
     Show(show::Show),
     List(show::List),
+    Consumers(consumers::Consumers),
 }
 
 impl Dossier {
@@ -33,6 +35,7 @@ impl Dossier {
             Command::Follow(follow) => follow.run(lang),
             Command::Show(show) => show.run(lang),
             Command::List(list) => list.run(lang),
+            Command::Consumers(consumers) => consumers.run(lang),
         }
     }
 }

@@ -229,6 +229,12 @@ words! {
     StepAfterGap = "thiếu bước trước", "after a gap";
     StepLate = "đến muộn", "late";
     StepUnmapped = "mã chưa ánh xạ", "unmapped code";
+    Consumer = "Người nhận", "Consumer";
+    Share = "Phần", "Share";
+    Position = "Vị trí", "Position";
+    Behind = "Còn lại", "Behind";
+    BehindSince = "Chậm từ (+07:00)", "Behind since (+07:00)";
+    SeenStep = "Đã xem đến bước", "Has seen step";
     StepTimeBack = "thời gian lùi", "time goes back";
 }
 

@@ -38,6 +38,22 @@ impl Agency {
         self.patience.call(commit).await.map(drop)
     }
 
+    /// An organ's consumers, and how far each is.
+    pub async fn list_consumers(
+        &self,
+        request: v1::ListConsumersRequest,
+    ) -> Result<v1::ListConsumersResponse, CallError> {
+        let list = async || self.dossiers.clone().list_consumers(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
+    /// Forgets a consumer.
+    pub async fn delete_consumer(&self, request: v1::DeleteConsumerRequest) -> Result<(), CallError> {
+        let delete =
+            async || self.dossiers.clone().delete_consumer(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(delete).await.map(drop)
+    }
+
     /// One dossier.
     pub async fn dossier(&self, request: v1::GetDossierRequest) -> Result<v1::GetDossierResponse, CallError> {
         let get = async || self.dossiers.clone().get_dossier(timed(request.clone(), CALL_TIMEOUT)).await;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::check::{self, Flaw};
 use super::duration;
 use crate::domain::dossier::ProcedureCode;
+use crate::domain::limits::DOSSIER_STEPS_BATCH_MAX;
 use crate::domain::organ_id::OrganId;
 
 /// The log of dossiers.
@@ -23,6 +24,10 @@ pub struct Dossiers {
     pub tail_events: usize,
     /// The map of codes; empty for the built-in one.
     pub codes: PathBuf,
+    /// Steps an organ may publish per second.
+    pub steps_per_s: u32,
+    /// Steps at once after a pause.
+    pub steps_burst: u32,
     /// Who may follow what.
     pub readers: Vec<Grant>,
 }
@@ -39,7 +44,9 @@ impl Dossiers {
     pub(super) fn check(&self) -> Result<(), Flaw> {
         let day = Duration::from_secs(86_400);
         check::time("dossiers.gap_hold", self.gap_hold, Duration::from_secs(1)..=30 * day)?;
-        check::number("dossiers.tail_events", self.tail_events, 1_000..=1_000_000)
+        check::number("dossiers.tail_events", self.tail_events, 1_000..=1_000_000)?;
+        check::number("dossiers.steps_per_s", self.steps_per_s, 1..=1_000_000)?;
+        check::number("dossiers.steps_burst", self.steps_burst, DOSSIER_STEPS_BATCH_MAX as u32..=10_000_000)
     }
 }
 

@@ -113,6 +113,8 @@ pub const DOSSIER_EVENTS_PAGE_MAX: usize = 500;
 pub const DOSSIER_FILTER_MAX: usize = 100;
 /// Longest name of a consumer, characters.
 pub const CONSUMER_NAME_CHARS_MAX: usize = 64;
+/// Most consumers of one organ.
+pub const CONSUMERS_PER_ORGAN_MAX: usize = 100;
 /// Most connections that share one consumer.
 pub const CONSUMER_SHARES_MAX: u32 = 64;
 /// Most dead letters in one page, and most that are named in one call.

@@ -135,6 +135,8 @@ reasons! {
     DossierNotFound = "DOSSIER_NOT_FOUND", NotFound, Caller;
     DossierNotReadable = "DOSSIER_NOT_READABLE", Denied, Caller;
     ShareTakenOver = "SHARE_TAKEN_OVER", Aborted, Caller;
+    TooManyConsumers = "TOO_MANY_CONSUMERS", Exhausted, Caller;
+    ConsumerNotFound = "CONSUMER_NOT_FOUND", NotFound, Caller;
 }
 
 /// A typed no: the reason, the field at fault, and what to do about it.

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
-    Share, Tally,
+    Advanced, After, Commits, Consumer, Dossier, DossierLog, Enrolled, Enrolment, Event, Follower, History,
+    NewStep, Place, PublishAnswers, Selection, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
@@ -150,20 +150,19 @@ impl DossierLog for PostgresDossiers {
         )
     }
 
-    fn place<'a>(
-        &'a self,
-        consumer: &'a Consumer,
-        share: Share,
-    ) -> BoxFuture<'a, Result<Option<u64>, Error>> {
-        let consumer = consumer.clone();
-        Box::pin(self.readers.read(move |db, _| Box::pin(places::place(db, consumer.clone(), share))))
+    fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Enrol(enrolment, answer)))
     }
 
-    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<Advanced>, Error>> {
         Box::pin(self.hand_over(|answer| Command::Advance(place, answer)))
     }
 
-    fn places(&self) -> BoxFuture<'_, Result<Vec<Place>, Error>> {
+    fn dismiss(&self, consumer: Consumer) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Dismiss(consumer, answer)))
+    }
+
+    fn followers(&self) -> BoxFuture<'_, Result<Vec<Follower>, Error>> {
         Box::pin(self.readers.read(|db, _| Box::pin(places::all(db))))
     }
 

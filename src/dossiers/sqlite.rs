@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
-    Share, Tally,
+    Advanced, After, Commits, Consumer, Dossier, DossierLog, Enrolled, Enrolment, Event, Follower, History,
+    NewStep, Place, PublishAnswers, Selection, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
@@ -190,20 +190,19 @@ impl DossierLog for SqliteDossiers {
         Box::pin(self.readers.read(move |db| read::dossiers(db, &selection, after.as_ref(), limit)))
     }
 
-    fn place<'a>(
-        &'a self,
-        consumer: &'a Consumer,
-        share: Share,
-    ) -> BoxFuture<'a, Result<Option<u64>, Error>> {
-        let consumer = consumer.clone();
-        Box::pin(self.readers.read(move |db| places::place(db, &consumer, share)))
+    fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Enrol(enrolment, answer)))
     }
 
-    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+    fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<Advanced>, Error>> {
         Box::pin(self.hand_over(|answer| Command::Advance(place, answer)))
     }
 
-    fn places(&self) -> BoxFuture<'_, Result<Vec<Place>, Error>> {
+    fn dismiss(&self, consumer: Consumer) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Dismiss(consumer, answer)))
+    }
+
+    fn followers(&self) -> BoxFuture<'_, Result<Vec<Follower>, Error>> {
         Box::pin(self.readers.read(places::all))
     }
 

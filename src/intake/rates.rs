@@ -1,6 +1,7 @@
 //! How fast organs submit: each by the rate it may.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -21,6 +22,15 @@ impl Rates {
     pub fn check(&self, rate: Rate, organ: &OrganId) -> Result<(), Duration> {
         let limiter = self.limiter(rate);
         limiter.check_key(organ).map_err(|until| until.wait_time_from(MonotonicClock.now()))
+    }
+
+    /// Counts so many at once, the whole burst at most; or how long until they are welcome.
+    pub fn check_many(&self, rate: Rate, organ: &OrganId, count: usize) -> Result<(), Duration> {
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(rate.burst.get());
+        let Some(count) = NonZeroU32::new(count) else { return Ok(()) };
+        let limiter = self.limiter(rate);
+        let checked = limiter.check_key_n(organ, count).expect("a burst holds them");
+        checked.map_err(|until| until.wait_time_from(MonotonicClock.now()))
     }
 
     fn limiter(&self, rate: Rate) -> Arc<Limiter> {

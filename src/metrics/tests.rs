@@ -25,6 +25,14 @@ fn page() -> String {
     for (name, help, _) in per_object::FIGURES {
         writeln!(page, "| `{name}` | {help} |").unwrap();
     }
+    page.push_str(
+        "\n## Per consumer of dossiers\n\n\
+         The same page shows these gauges for each share of each consumer, with the labels `organ`, `consumer` and `share`.\n\n\
+         | name | what it tells |\n|---|---|\n",
+    );
+    for (name, help, _) in per_object::CONSUMER_FIGURES {
+        writeln!(page, "| `{name}` | {help} |").unwrap();
+    }
     page.push_str("\n## Values of the labels\n\n");
     for Definition { name, label, values, .. } in table.iter().filter(|d| d.values.len() > 1) {
         let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();

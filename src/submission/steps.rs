@@ -1,6 +1,7 @@
 //! Steps of dossiers, whichever way they came: judged, handed to the log, answered, counted.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
@@ -12,7 +13,7 @@ use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::time::Clock;
 use crate::dossiers::{DossierLog, NewStep, PublishAnswers, Published};
 use crate::intake::codes::CodeMap;
-use crate::intake::{fields, not_acting_for, steps};
+use crate::intake::{Intake, fields, not_acting_for, steps};
 use crate::ledger::{self, Pending};
 use crate::metrics::{Metrics, StepPeculiarity, StepResult};
 use crate::proto::{convert, dossier, v1};
@@ -21,8 +22,10 @@ use crate::proto::{convert, dossier, v1};
 pub struct StepDesk {
     /// Where they go.
     pub log: Arc<dyn DossierLog>,
-    /// How own codes are translated.
-    pub codes: CodeMap,
+    /// How own codes are translated; replaced as a whole when the map is read again.
+    pub codes: Arc<ArcSwap<CodeMap>>,
+    /// Who knows how fast each organ may publish.
+    pub intake: Arc<Intake>,
     /// Who takes part.
     pub directory: Arc<ArcSwap<Directory>>,
     /// Who stands for an organ that several have taken over.
@@ -41,12 +44,30 @@ pub struct StepBatch {
 }
 
 impl StepDesk {
-    /// Judges steps an organ publishes and hands over those that can be; the others are refused by themselves.
+    /// Judges steps an organ publishes and hands over those that can be; the others are refused by themselves. All are refused when they come faster than the organ
+    /// may publish.
     pub async fn hand_over(
         &self,
         organ: &OrganId,
         written: Vec<v1::DossierStep>,
     ) -> Result<StepBatch, Refusal> {
+        self.intake.check_step_rate(organ, written.len()).map_err(too_fast)?;
+        self.take(organ, written).await
+    }
+
+    /// The same, but waits until the organ may publish so many.
+    pub async fn hand_over_in_turn(
+        &self,
+        organ: &OrganId,
+        written: Vec<v1::DossierStep>,
+    ) -> Result<StepBatch, Refusal> {
+        while let Err(wait) = self.intake.check_step_rate(organ, written.len()) {
+            tokio::time::sleep(wait).await;
+        }
+        self.take(organ, written).await
+    }
+
+    async fn take(&self, organ: &OrganId, written: Vec<v1::DossierStep>) -> Result<StepBatch, Refusal> {
         if written.is_empty() {
             return Err(fields::missing("steps"));
         }
@@ -79,7 +100,7 @@ impl StepDesk {
         if !steps::stands_for(&self.directory.load(), organ, &owner, vietnam_day(now), self.rule) {
             return Err((normal, not_owner(organ, &owner)));
         }
-        let read = steps::read(&written, code, organ, &self.codes);
+        let read = steps::read(&written, code, organ, &self.codes.load());
         let step = read.map_err(|refusal| (normal, refusal))?;
         Ok(steps::new_step(&step, written, organ, now))
     }
@@ -145,6 +166,12 @@ impl StepDesk {
 fn code_as_written(step: &v1::DossierStep) -> String {
     const CHARS_MAX: usize = 100;
     step.dossier_code.chars().take(CHARS_MAX).collect()
+}
+
+fn too_fast(wait: Duration) -> Refusal {
+    Refusal::new(Reason::RateLimited, "more steps a second than this organ may publish")
+        .hint("slow down; the retry delay says when these are welcome; PublishStream waits by itself")
+        .retry_after(wait.max(Duration::from_millis(1)))
 }
 
 fn not_owner(organ: &OrganId, owner: &OrganId) -> Refusal {

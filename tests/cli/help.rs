@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 52] = [
+const COMMANDS: [&str; 53] = [
     "",
     "sandbox",
     "serve",
@@ -38,6 +38,7 @@ const COMMANDS: [&str; 52] = [
     "dossier follow",
     "dossier show",
     "dossier list",
+    "dossier consumers",
     "dead",
     "dead list",
     "dead show",

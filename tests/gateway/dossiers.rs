@@ -240,6 +240,12 @@ async fn a_consumer_goes_on_where_it_stood_and_its_shares_part_the_dossiers() {
     let found = h49.clone().get_dossier(v1::GetDossierRequest { dossier_code, ..Default::default() }).await;
     let readers = found.unwrap().into_inner().readers;
     assert_eq!((readers.len(), readers[0].consumer.as_str(), readers[0].step), (1, "portal", 3));
+    let (_, page) = gateway.get("/metrics/per-object").await;
+    let lag = "truc_dossier_consumer_lag_events{organ=\"H49\",consumer=\"portal\",share=";
+    assert!(
+        page.contains(&format!("{lag}\"0\"}} 0")) && page.contains(&format!("{lag}\"1\"}} 120")),
+        "{page}"
+    );
     // A newer connection takes a share over.
     let mut old = subscribe(&h49, request(1)).await.unwrap();
     take(&mut old, second.len()).await;
@@ -310,4 +316,83 @@ async fn dossiers_of_an_organ_are_listed_and_those_overdue() {
     let last = h49.clone().list_dossier_events(last).await.unwrap().into_inner();
     assert_eq!((last.events.len(), last.next_after_step), (1, 0));
     tokio::time::timeout(Duration::from_secs(5), gateway.get("/readyz")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_is_known_from_its_first_subscription_until_it_is_forgotten() {
+    let site = Site::new(&["dossiers.readers = [\"G09 * *\", \"G22 * 2.000815\"]"]);
+    let gateway = site.start();
+    let (h49, g09, g22) = (
+        client(&site, &gateway, "H49").await,
+        client(&site, &gateway, "G09").await,
+        client(&site, &gateway, "G22").await,
+    );
+    publish(&h49, steps("H49-20260105-1", 1..=2)).await;
+    let portal = |shares| Some(v1::ConsumerShare { consumer: "portal".into(), share: 0, shares });
+    let request = |from_now| v1::SubscribeRequest { consumer: portal(1), from_now, ..Default::default() };
+    // It begins at the end, and dies before it commits: nothing that came meanwhile is lost to it.
+    drop(subscribe(&g09, request(true)).await.unwrap());
+    publish(&h49, steps("H49-20260105-1", 3..=4)).await;
+    assert_eq!(all(&g09, request(true)).await, ["H49-20260105-1 3", "H49-20260105-1 4"]);
+
+    let listed = g09.clone().list_consumers(v1::ListConsumersRequest::default()).await.unwrap().into_inner();
+    let [known] = &listed.consumers[..] else { panic!("{listed:?}") };
+    assert_eq!((known.position, known.behind, known.behind_since_time.is_some()), (2, 2, true));
+    // Who has seen what: of the steps it wants and may see.
+    let statistics = v1::SubscribeRequest {
+        filter: Some(v1::DossierFilter { statuses: vec![2], ..Default::default() }),
+        consumer: Some(v1::ConsumerShare { consumer: "statistics".into(), ..Default::default() }),
+        until_now: true,
+        ..Default::default()
+    };
+    let mut stream = subscribe(&g09, statistics.clone()).await.unwrap();
+    let (events, cursor) = take(&mut stream, 1).await;
+    assert_eq!(events, ["H49-20260105-1 1"]);
+    let commit = v1::CommitCursorRequest {
+        consumer: statistics.consumer,
+        cursor: cursor.clone(),
+        ..Default::default()
+    };
+    g09.clone().commit_cursor(commit.clone()).await.unwrap();
+    drop(subscribe(&g22, request(false)).await.unwrap());
+    let get = v1::GetDossierRequest { dossier_code: "H49-20260105-1".into(), ..Default::default() };
+    let readers = h49.clone().get_dossier(get).await.unwrap().into_inner().readers;
+    let readers: Vec<_> = readers.iter().map(|r| (r.organ.as_str(), r.consumer.as_str(), r.step)).collect();
+    assert_eq!(readers, [("G09", "portal", 2), ("G09", "statistics", 1)]);
+
+    let unknown =
+        v1::CommitCursorRequest { consumer: portal(1), cursor: cursor.clone(), ..Default::default() };
+    assert_eq!(reason(&h49.clone().commit_cursor(unknown).await.unwrap_err()), "CONSUMER_NOT_FOUND");
+    let divided = v1::CommitCursorRequest { consumer: portal(4), cursor, ..Default::default() };
+    assert_eq!(reason(&g09.clone().commit_cursor(divided).await.unwrap_err()), "SHARE_TAKEN_OVER");
+    let forget = v1::DeleteConsumerRequest { consumer: "portal".into(), ..Default::default() };
+    g09.clone().delete_consumer(forget.clone()).await.unwrap();
+    assert_eq!(reason(&g09.clone().delete_consumer(forget).await.unwrap_err()), "CONSUMER_NOT_FOUND");
+    assert_eq!(all(&g09, request(false)).await.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_publishes_too_fast_is_told_or_slowed_down() {
+    let site = Site::new(&["dossiers.steps_per_s = 500", "dossiers.steps_burst = 500"]);
+    let gateway = site.start();
+    let (h49, h05) = (client(&site, &gateway, "H49").await, client(&site, &gateway, "H05").await);
+    let batch = |organ: &str, dossier: u32| steps(&format!("{organ}-20260105-{dossier}"), 1..=250);
+    publish(&h49, batch("H49", 1)).await;
+    publish(&h49, batch("H49", 2)).await;
+    let request = v1::PublishRequest { organ: String::new(), steps: batch("H49", 3) };
+    let refused = h49.clone().publish(request).await.unwrap_err();
+    assert_eq!(reason(&refused), "RATE_LIMITED");
+    publish(&h05, batch("H05", 1)).await;
+    // On a stream nothing is refused; it takes its time: 1,000 steps at 500 a second.
+    let started = std::time::Instant::now();
+    let requests: Vec<_> = (3..7)
+        .map(|dossier| v1::PublishStreamRequest { organ: String::new(), steps: batch("H49", dossier) })
+        .collect();
+    let answers = soon("stream", h49.clone().publish_stream(tokio_stream::iter(requests))).await.unwrap();
+    let answers: Vec<_> = answers.into_inner().map(Result::unwrap).collect().await;
+    assert!(
+        answers.iter().all(|answer| answer.refusal.is_none() && answer.results.len() == 250),
+        "{answers:?}"
+    );
+    assert!(started.elapsed() > Duration::from_millis(1_500), "{:?}", started.elapsed());
 }

@@ -15,10 +15,10 @@ use crate::api::Api;
 use crate::api::caller::{Caller, Speaker};
 use crate::api::cursor::{self, Log};
 use crate::api::streams::OpenStream;
-use crate::domain::limits::DOSSIER_EVENTS_PAGE_MAX;
+use crate::domain::limits::{CONSUMERS_PER_ORGAN_MAX, DOSSIER_EVENTS_PAGE_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::dossiers::{Place, Shown};
+use crate::dossiers::{Advanced, Consumer, Enrolment, Place, Share, Shown, TooManyConsumers};
 use crate::intake::sight::Sight;
 use crate::intake::{fields, ledger_failed};
 use crate::proto::{convert, v1};
@@ -49,7 +49,11 @@ impl Dossiers {
         let mut sight = self.sight(&organ);
         wanted.at_or_below.iter().try_for_each(|top| sight.check_some(top, "filter.at_or_below"))?;
         let open = self.api.streams.open(&by)?;
-        let after = self.start(&request, &organ).await?;
+        let mut after = self.start(&request).await?;
+        if let Some((consumer, share)) = &consumer {
+            let place = self.enrol(consumer, *share, after, &request).await?;
+            after = if request.cursor.is_empty() { place } else { after };
+        }
         let taken = consumer.map(|(consumer, share)| self.shares.take(consumer, share));
         let (out, responses) = mpsc::channel(OUT_MAX);
         let follower = Follower {
@@ -67,18 +71,32 @@ impl Dossiers {
         Ok(ReceiverStream::new(responses).boxed())
     }
 
-    /// After which position a subscription begins.
-    async fn start(&self, request: &v1::SubscribeRequest, organ: &OrganId) -> Result<u64, Refusal> {
+    /// Where a consumer stands: from its first subscription on, whatever it has committed since.
+    async fn enrol(
+        &self,
+        consumer: &Consumer,
+        share: Share,
+        start: u64,
+        request: &v1::SubscribeRequest,
+    ) -> Result<u64, Refusal> {
+        let filter = request.filter.as_ref().map_or_else(Vec::new, Message::encode_to_vec).into();
+        let enrolment = Enrolment { consumer: consumer.clone(), share, start, filter };
+        let failed = |error| ledger_failed(&error);
+        let enrolled = self.parts.tail.log().enrol(enrolment).await.map_err(failed)?.await.map_err(failed)?;
+        enrolled.map_err(|TooManyConsumers| {
+            let message = format!("{} has {CONSUMERS_PER_ORGAN_MAX} consumers", consumer.organ);
+            Refusal::new(Reason::TooManyConsumers, message)
+                .field("consumer.consumer")
+                .hint("DeleteConsumer forgets one that is not used any more")
+        })
+    }
+
+    /// After which position a subscription begins that has no place yet.
+    async fn start(&self, request: &v1::SubscribeRequest) -> Result<u64, Refusal> {
         let failed = |error| ledger_failed(&error);
         let log = self.parts.tail.log();
         if !request.cursor.is_empty() {
             return self.position(&request.cursor).await;
-        }
-        if let Some(written) = request.consumer.clone() {
-            let (consumer, share) = wanted::consumer(organ, written)?;
-            if let Some(position) = log.place(&consumer, share).await.map_err(failed)? {
-                return Ok(position);
-            }
         }
         match (&request.from_time, request.from_now) {
             (Some(time), false) => {
@@ -122,8 +140,21 @@ impl Dossiers {
         let position = self.position(&request.cursor).await?;
         let failed = |error| ledger_failed(&error);
         let place = Place { consumer, share, position };
-        self.parts.tail.log().advance(place).await.map_err(failed)?.await.map_err(failed)?;
-        Ok(v1::CommitCursorResponse {})
+        let advanced = self.parts.tail.log().advance(place).await.map_err(failed)?.await.map_err(failed)?;
+        match advanced {
+            Advanced::Done => Ok(v1::CommitCursorResponse {}),
+            Advanced::Unknown => {
+                Err(Refusal::new(Reason::ConsumerNotFound, "the organ has no consumer of this name")
+                    .field("consumer.consumer")
+                    .hint("a consumer is known from its first subscription on"))
+            }
+            Advanced::Shares(count) => Err(Refusal::new(
+                Reason::ShareTakenOver,
+                format!("the consumer's dossiers are divided into {count} shares now"),
+            )
+            .field("consumer.shares")
+            .hint("subscribe again with the shares there are now")),
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Looking at dossiers: one as it stands, its steps, those of an organ.
 
+use prost::Message;
+
 use super::Dossiers;
+use super::wanted::Wanted;
 use crate::api::caller::{Caller, Speaker};
 use crate::api::cursor::{self, Log};
 use crate::domain::dossier::DossierCode;
@@ -8,7 +11,7 @@ use crate::domain::limits::{DOSSIER_EVENTS_PAGE_MAX, LIST_PAGE_DEFAULT, LIST_PAG
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::time::Timestamp;
-use crate::dossiers::{After, Dossier, Event, History, Place, Selection, Shown};
+use crate::dossiers::{After, Dossier, Event, Follower, History, Place, Selection, Shown};
 use crate::intake::{fields, ledger_failed, steps};
 use crate::proto::{convert, dossier, v1};
 
@@ -21,13 +24,31 @@ impl Dossiers {
     ) -> Result<v1::GetDossierResponse, Refusal> {
         let Speaker { organ, .. } = self.api.speaker(caller, &request.organ, "organ")?;
         let (found, events) = self.history(&organ, &request.dossier_code).await?;
-        let places = self.parts.tail.log().places().await.map_err(|error| ledger_failed(&error))?;
+        let followers = self.parts.tail.log().followers().await.map_err(|error| ledger_failed(&error))?;
         let is_own = self.sight(&organ).is_own(found.code.owner());
-        let readers = places.iter().filter(|place| is_own || place.consumer.organ == organ);
+        let shown: Vec<Shown> = events.iter().filter_map(Shown::of).collect();
+        let readers = followers.into_iter().filter(|known| is_own || known.place.consumer.organ == organ);
         Ok(v1::GetDossierResponse {
-            readers: readers.filter_map(|place| reader(place, &found)).collect(),
+            readers: readers.filter_map(|follower| self.reader(follower, &shown)).collect(),
             dossier: Some(standing(&found, self.api.dispatch.clock.now())),
             events: messages(events.iter().take(DOSSIER_EVENTS_PAGE_MAX)),
+        })
+    }
+
+    /// How far a consumer is with a dossier of these steps, if it wants any of them and may see them.
+    fn reader(&self, follower: Follower, steps: &[Shown]) -> Option<v1::DossierReader> {
+        let Place { consumer, share, position } = follower.place;
+        let filter = v1::DossierFilter::decode(follower.filter).ok()?;
+        let wanted = Wanted::read(filter, Some(share)).ok()?;
+        let mut sight = self.sight(&consumer.organ);
+        let mut steps = steps.iter().filter(|step| wanted.has(step, &mut sight)).peekable();
+        steps.peek()?;
+        let done = steps.filter(|step| (1..=position).contains(&step.position));
+        let last = done.max_by_key(|step| step.position);
+        Some(v1::DossierReader {
+            organ: consumer.organ.to_string(),
+            consumer: consumer.name,
+            step: last.and_then(|last| last.message.step.as_ref()).map_or(0, |step| step.step),
         })
     }
 
@@ -133,19 +154,4 @@ fn standing(found: &Dossier, now: Timestamp) -> v1::Dossier {
         last_step: found.course.last().map_or(0, |mark| mark.number),
         missing_steps: found.course.missing(),
     }
-}
-
-/// How far a consumer is with a dossier, if it falls to this share of it.
-fn reader(place: &Place, found: &Dossier) -> Option<v1::DossierReader> {
-    if !place.share.has(found.code.as_str()) {
-        return None;
-    }
-    let marks = found.course.marks().iter();
-    let done = marks.filter(|mark| mark.position.is_some_and(|position| position <= place.position));
-    let last = done.max_by_key(|mark| mark.position);
-    Some(v1::DossierReader {
-        organ: place.consumer.organ.to_string(),
-        consumer: place.consumer.name.clone(),
-        step: last.map_or(0, |mark| mark.number),
-    })
 }

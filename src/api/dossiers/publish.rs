@@ -75,7 +75,13 @@ impl Dossiers {
                 Ok(Some(request)) => {
                     let speaker = self.api.speaker(Caller::Organ(caller.clone()), &request.organ, "organ");
                     let batch = match speaker {
-                        Ok(speaker) => self.parts.desk.hand_over(&speaker.organ, request.steps).await,
+                        Ok(speaker) => {
+                            let in_turn = self.parts.desk.hand_over_in_turn(&speaker.organ, request.steps);
+                            let Some(batch) = self.api.stop.run_until_cancelled(in_turn).await else {
+                                return place.send(Err(self.api.refuse(&Api::shutting_down())));
+                            };
+                            batch
+                        }
                         Err(refusal) => Err(refusal),
                     };
                     place.send(Ok(batch));

@@ -69,13 +69,7 @@ impl Wanted {
 
 /// A consumer and its share, as an organ names them.
 pub fn consumer(organ: &OrganId, written: v1::ConsumerShare) -> Result<(Consumer, Share), Refusal> {
-    fields::required(&written.consumer, CONSUMER_NAME_CHARS_MAX, "consumer.consumer")?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    if !written.consumer.bytes().all(plain) {
-        return Err(Refusal::new(Reason::InvalidField, "the name of a consumer has other characters")
-            .field("consumer.consumer")
-            .hint("a-z A-Z 0-9 . _ -"));
-    }
+    let consumer = consumer_name(organ, written.consumer, "consumer.consumer")?;
     let share = Share { index: written.share, of: written.shares.max(1) };
     if share.of > CONSUMER_SHARES_MAX || share.index >= share.of {
         return Err(Refusal::new(
@@ -85,5 +79,17 @@ pub fn consumer(organ: &OrganId, written: v1::ConsumerShare) -> Result<(Consumer
         .field("consumer.share")
         .hint(format!("1 to {CONSUMER_SHARES_MAX} shares, counted from 0")));
     }
-    Ok((Consumer { organ: organ.clone(), name: written.consumer }, share))
+    Ok((consumer, share))
+}
+
+/// A consumer, as an organ names it in this field.
+pub fn consumer_name(organ: &OrganId, name: String, field: &'static str) -> Result<Consumer, Refusal> {
+    fields::required(&name, CONSUMER_NAME_CHARS_MAX, field)?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if !name.bytes().all(plain) {
+        return Err(Refusal::new(Reason::InvalidField, "the name of a consumer has other characters")
+            .field(field)
+            .hint("a-z A-Z 0-9 . _ -"));
+    }
+    Ok(Consumer { organ: organ.clone(), name })
 }

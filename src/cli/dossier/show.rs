@@ -48,8 +48,13 @@ impl Show {
         }
         out.object(&texts::dossier_json(&dossier))?;
         found.events.iter().try_for_each(|event| out.object(&texts::event(event)))?;
+        found.readers.iter().try_for_each(|reader| out.object(&texts::reader(reader)))?;
         out.text(facts(lang, &dossier))?;
-        out.text(timeline(lang, &found.events))
+        out.text(timeline(lang, &found.events))?;
+        match found.readers.as_slice() {
+            [] => Ok(()),
+            readers => out.text(seen(lang, readers)),
+        }
     }
 }
 
@@ -85,6 +90,14 @@ fn timeline(lang: Lang, events: &[v1::DossierEvent]) -> impl std::fmt::Display {
             step.note.clone(),
             held.into_iter().chain(flags).collect::<Vec<_>>().join(", "),
         ]);
+    }
+    table
+}
+
+fn seen(lang: Lang, readers: &[v1::DossierReader]) -> impl std::fmt::Display {
+    let mut table = tables::framed(lang, &[Word::Organs, Word::Consumer, Word::SeenStep]);
+    for reader in readers {
+        table.add_row([reader.organ.clone(), reader.consumer.clone(), reader.step.to_string()]);
     }
     table
 }

@@ -95,6 +95,26 @@ pub fn dossier_json(dossier: &v1::Dossier) -> Value {
     })
 }
 
+/// A filter as JSON.
+pub fn filter(filter: &v1::DossierFilter) -> Value {
+    json!({
+        "at_or_below": filter.at_or_below,
+        "procedure_codes": filter.procedure_codes,
+        "statuses": filter.statuses,
+        "own_only": filter.own_only,
+    })
+}
+
+/// How far a consumer is with a dossier, as JSON.
+pub fn reader(reader: &v1::DossierReader) -> Value {
+    json!({
+        "type": "dossier_reader",
+        "organ": reader.organ,
+        "consumer": reader.consumer,
+        "step": reader.step,
+    })
+}
+
 /// A result as JSON.
 pub fn result(result: &v1::PublishResult) -> Value {
     let refusal = result.refusal.as_ref().map(|refusal| {

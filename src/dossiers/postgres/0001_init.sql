@@ -54,5 +54,6 @@ CREATE TABLE dossier_place (
     share    integer NOT NULL,             -- from 0
     shares   integer NOT NULL,             -- how many there are
     position bigint  NOT NULL,             -- the last it is done with
+    filter   bytea   NOT NULL,             -- what it wants: truc.v1.DossierFilter
     PRIMARY KEY (organ, name, share)
 );

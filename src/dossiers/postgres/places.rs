@@ -4,8 +4,9 @@ use tokio_postgres::{Client, Row as Record};
 
 use super::rows::{column, step};
 use super::statements::Link;
+use crate::domain::limits::CONSUMERS_PER_ORGAN_MAX;
 use crate::domain::organ_id::OrganId;
-use crate::dossiers::{Consumer, Place, Share};
+use crate::dossiers::{Advanced, Consumer, Enrolled, Enrolment, Follower, Place, Share, TooManyConsumers};
 use crate::ledger::postgres::cells::Cells;
 use crate::ledger::postgres::fault::Fault;
 
@@ -22,52 +23,71 @@ fn places(rows: &[Record]) -> Result<Vec<(Share, u64)>, Fault> {
     rows.iter().map(place).collect()
 }
 
-/// Where a share goes on: where it stood, or where the last of the shares stood when they were others.
-pub(super) async fn place(db: &Client, consumer: Consumer, share: Share) -> Result<Option<u64>, Fault> {
-    // place.of_consumer
-    let rows = db
-        .query(
-            "SELECT share, shares, position FROM dossier_place WHERE organ = $1 AND name = $2",
-            &[&consumer.organ.as_str(), &consumer.name],
-        )
-        .await?;
-    let places = places(&rows)?;
-    let own = places.iter().find(|(known, _)| *known == share).map(|(_, position)| *position);
-    Ok(own.or_else(|| places.iter().map(|(_, position)| *position).min()))
+async fn of_consumer(link: &Link, consumer: &Consumer) -> Result<Vec<(Share, u64)>, Fault> {
+    let (organ, name) = (consumer.organ.as_str(), consumer.name.as_str());
+    places(&link.client.query(&link.statements.places, &[&organ, &name]).await?)
+}
+
+/// A share begins, or goes on: where it stood, or where the last of the shares stood when they were others.
+pub(super) async fn enrol(link: &Link, enrolment: &Enrolment) -> Result<Enrolled, Fault> {
+    let (db, statements) = (&link.client, &link.statements);
+    let Enrolment { consumer, share, start, filter } = enrolment;
+    let (organ, name) = (consumer.organ.as_str(), consumer.name.as_str());
+    let places = of_consumer(link, consumer).await?;
+    if places.is_empty() {
+        let count = db.query_one(&statements.count_consumers, &[&organ]).await?;
+        if Cells::of(&count).number()? >= CONSUMERS_PER_ORGAN_MAX as u64 {
+            return Ok(Err(TooManyConsumers));
+        }
+    }
+    if places.first().is_none_or(|(known, _)| known.of != share.of) {
+        let start = places.iter().map(|(_, position)| *position).min().unwrap_or(*start);
+        dismiss(link, consumer).await?;
+        db.execute(&statements.begin_place, &[&organ, &name, &step(share.of), &column(start)]).await?;
+    }
+    let row = db.query_one(&statements.want, &[&organ, &name, &step(share.index), &filter.as_ref()]).await?;
+    Ok(Ok(Cells::of(&row).number()?))
 }
 
 /// Advances a share.
-pub(super) async fn advance(link: &Link, place: &Place) -> Result<(), Fault> {
-    let (db, statements) = (&link.client, &link.statements);
+pub(super) async fn advance(link: &Link, place: &Place) -> Result<Advanced, Fault> {
     let Place { consumer, share, position } = place;
-    let (organ, name) = (consumer.organ.as_str(), consumer.name.as_str());
-    let places = places(&db.query(&statements.places, &[&organ, &name]).await?)?;
-    if places.first().is_none_or(|(known, _)| known.of != share.of) {
-        let start = places.iter().map(|(_, position)| *position).min().unwrap_or(0);
-        db.execute(&statements.forget_place, &[&organ, &name]).await?;
-        db.execute(&statements.begin_place, &[&organ, &name, &step(share.of), &column(start)]).await?;
+    match of_consumer(link, consumer).await?.first() {
+        None => return Ok(Advanced::Unknown),
+        Some((known, _)) if known.of != share.of => return Ok(Advanced::Shares(known.of)),
+        Some(_) => {}
     }
-    db.execute(&statements.advance_place, &[&organ, &name, &step(share.index), &column(*position)]).await?;
-    Ok(())
+    let (organ, name) = (consumer.organ.as_str(), consumer.name.as_str());
+    link.client
+        .execute(&link.statements.advance_place, &[&organ, &name, &step(share.index), &column(*position)])
+        .await?;
+    Ok(Advanced::Done)
+}
+
+/// Forgets a consumer.
+pub(super) async fn dismiss(link: &Link, consumer: &Consumer) -> Result<bool, Fault> {
+    let (organ, name) = (consumer.organ.as_str(), consumer.name.as_str());
+    Ok(link.client.execute(&link.statements.forget_place, &[&organ, &name]).await? > 0)
 }
 
 /// All of them.
-pub(super) async fn all(db: &Client) -> Result<Vec<Place>, Fault> {
+pub(super) async fn all(db: &Client) -> Result<Vec<Follower>, Fault> {
     // place.all
     let rows = db
         .query(
-            "SELECT organ, name, share, shares, position FROM dossier_place ORDER BY organ, name, share",
+            "SELECT organ, name, share, shares, position, filter FROM dossier_place ORDER BY organ, name, share",
             &[],
         )
         .await?;
-    let place = |row| {
+    let follower = |row| {
         let mut cells = Cells::of(row);
         let organ: OrganId = cells.organ()?;
-        Ok(Place {
+        let place = Place {
             consumer: Consumer { organ, name: cells.plain()? },
             share: share(&mut cells)?,
             position: cells.number()?,
-        })
+        };
+        Ok(Follower { place, filter: cells.bytes()? })
     };
-    rows.iter().map(place).collect()
+    rows.iter().map(follower).collect()
 }

@@ -58,11 +58,15 @@ statements! {
     probe: "UPDATE dossier_head SET probes = probes + 1 WHERE id";
     /// Where a consumer stands.
     places: "SELECT share, shares, position FROM dossier_place WHERE organ = $1 AND name = $2";
-    /// Forgets the shares there were.
+    /// How many consumers an organ has.
+    count_consumers: "SELECT count(DISTINCT name) FROM dossier_place WHERE organ = $1";
+    /// Forgets a consumer.
     forget_place: "DELETE FROM dossier_place WHERE organ = $1 AND name = $2";
     /// Begins shares, all at one position.
-    begin_place: "INSERT INTO dossier_place (organ, name, share, shares, position)
-        SELECT $1::text, $2::text, share, $3::integer, $4::bigint FROM generate_series(0, $3::integer - 1) AS s (share)";
+    begin_place: "INSERT INTO dossier_place (organ, name, share, shares, position, filter)
+        SELECT $1::text, $2::text, share, $3::integer, $4::bigint, ''::bytea FROM generate_series(0, $3::integer - 1) AS s (share)";
+    /// Notes what a share wants.
+    want: "UPDATE dossier_place SET filter = $4 WHERE organ = $1 AND name = $2 AND share = $3 RETURNING position";
     /// Advances a share.
     advance_place: "UPDATE dossier_place SET position = greatest(position, $4)
         WHERE organ = $1 AND name = $2 AND share = $3";

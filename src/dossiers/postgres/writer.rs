@@ -18,7 +18,9 @@ use super::{Options, places, put};
 use crate::domain::dossier::StepRefused;
 use crate::domain::time::Timestamp;
 use crate::dossiers::sheet::{Heads, Held, Sheet};
-use crate::dossiers::{Commit, NewStep, Place, PublishAnswers, Published};
+use crate::dossiers::{
+    Advanced, Commit, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers, Published,
+};
 use crate::ledger::Error;
 use crate::ledger::postgres::cells::Cells;
 use crate::ledger::postgres::fault::Fault;
@@ -40,7 +42,9 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) enum Command {
     Publish(Vec<NewStep>, Answer<PublishAnswers>),
     Release(Timestamp, Answer<u64>),
-    Advance(Place, Answer<()>),
+    Enrol(Enrolment, Answer<Enrolled>),
+    Advance(Place, Answer<Advanced>),
+    Dismiss(Consumer, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -48,6 +52,9 @@ pub(super) enum Command {
 enum Done {
     Publish(PublishAnswers),
     Release(u64),
+    Enrol(Enrolled),
+    Advance(Advanced),
+    Dismiss(bool),
     Nothing,
 }
 
@@ -55,7 +62,7 @@ impl Command {
     fn steps(&self) -> usize {
         match self {
             Self::Publish(batch, _) => batch.len(),
-            Self::Release(..) | Self::Advance(..) | Self::Probe(_) => 1,
+            Self::Release(..) | Self::Enrol(..) | Self::Advance(..) | Self::Dismiss(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -64,7 +71,10 @@ impl Command {
         let _gone = match self {
             Self::Publish(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Release(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Advance(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Enrol(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Advance(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Dismiss(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
         };
     }
 
@@ -72,7 +82,10 @@ impl Command {
         let _gone = match (self, done) {
             (Self::Publish(_, answer), Done::Publish(answers)) => answer.send(Ok(answers)).is_err(),
             (Self::Release(_, answer), Done::Release(count)) => answer.send(Ok(count)).is_err(),
-            (Self::Advance(_, answer) | Self::Probe(answer), _) => answer.send(Ok(())).is_err(),
+            (Self::Enrol(_, answer), Done::Enrol(enrolled)) => answer.send(Ok(enrolled)).is_err(),
+            (Self::Advance(_, answer), Done::Advance(advanced)) => answer.send(Ok(advanced)).is_err(),
+            (Self::Dismiss(_, answer), Done::Dismiss(was_there)) => answer.send(Ok(was_there)).is_err(),
+            (Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
             _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
         };
     }
@@ -176,10 +189,9 @@ async fn write(link: &Link, hold: Duration, batch: &[Command]) -> Result<(Vec<Do
                 Done::Publish(steps.iter().map(|new| publish(&mut sheet, new)).collect())
             }
             Command::Release(at, _) => Done::Release(release(link, &mut sheet, *at).await?),
-            Command::Advance(place, _) => {
-                places::advance(link, place).await?;
-                Done::Nothing
-            }
+            Command::Enrol(enrolment, _) => Done::Enrol(places::enrol(link, enrolment).await?),
+            Command::Advance(place, _) => Done::Advance(places::advance(link, place).await?),
+            Command::Dismiss(consumer, _) => Done::Dismiss(places::dismiss(link, consumer).await?),
             Command::Probe(_) => {
                 link.client.execute(&link.statements.probe, &[]).await?;
                 Done::Nothing

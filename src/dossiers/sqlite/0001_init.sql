@@ -44,6 +44,7 @@ CREATE TABLE place (
     share    INTEGER NOT NULL,   -- from 0
     shares   INTEGER NOT NULL,   -- how many there are
     position INTEGER NOT NULL,   -- the last it is done with
+    filter   BLOB    NOT NULL,   -- what it wants: truc.v1.DossierFilter
     PRIMARY KEY (organ, name, share)
 ) WITHOUT ROWID;
 

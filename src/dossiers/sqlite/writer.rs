@@ -11,7 +11,7 @@ use super::{Options, places, rows};
 use crate::domain::time::Timestamp;
 use crate::dossiers::packed;
 use crate::dossiers::sheet::{Heads, Sheet};
-use crate::dossiers::{Commit, NewStep, Place, PublishAnswers};
+use crate::dossiers::{Advanced, Commit, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers};
 use crate::ledger::Error;
 use crate::metrics::Metrics;
 
@@ -25,7 +25,9 @@ type Answer<T> = oneshot::Sender<Result<T, Error>>;
 pub(super) enum Command {
     Publish(Vec<NewStep>, Answer<PublishAnswers>),
     Release(Timestamp, Answer<u64>),
-    Advance(Place, Answer<()>),
+    Enrol(Enrolment, Answer<Enrolled>),
+    Advance(Place, Answer<Advanced>),
+    Dismiss(Consumer, Answer<bool>),
     Probe(Answer<()>),
 }
 
@@ -33,7 +35,7 @@ impl Command {
     fn steps(&self) -> usize {
         match self {
             Self::Publish(batch, _) => batch.len(),
-            Self::Release(..) | Self::Advance(..) | Self::Probe(_) => 1,
+            Self::Release(..) | Self::Enrol(..) | Self::Advance(..) | Self::Dismiss(..) | Self::Probe(_) => 1,
         }
     }
 
@@ -42,7 +44,10 @@ impl Command {
         let _gone = match self {
             Self::Publish(_, answer) => answer.send(Err(error.clone())).is_err(),
             Self::Release(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Advance(_, answer) | Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Enrol(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Advance(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Dismiss(_, answer) => answer.send(Err(error.clone())).is_err(),
+            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
         };
     }
 }
@@ -51,6 +56,9 @@ impl Command {
 enum Done {
     Publish(PublishAnswers),
     Release(u64),
+    Enrol(Enrolled),
+    Advance(Advanced),
+    Dismiss(bool),
     Nothing,
 }
 
@@ -121,10 +129,9 @@ impl Writer {
             done.push(match command {
                 Command::Publish(steps, _) => Done::Publish(publish(&tx, &mut sheet, steps)?),
                 Command::Release(at, _) => Done::Release(release(&tx, &mut sheet, *at)?),
-                Command::Advance(place, _) => {
-                    places::advance(&tx, place)?;
-                    Done::Nothing
-                }
+                Command::Enrol(enrolment, _) => Done::Enrol(places::enrol(&tx, enrolment)?),
+                Command::Advance(place, _) => Done::Advance(places::advance(&tx, place)?),
+                Command::Dismiss(consumer, _) => Done::Dismiss(places::dismiss(&tx, consumer)?),
                 Command::Probe(_) => {
                     probe(&tx)?;
                     Done::Nothing
@@ -235,7 +242,10 @@ fn answer((command, done): (Command, Done)) {
     let _gone = match (command, done) {
         (Command::Publish(_, answer), Done::Publish(answers)) => answer.send(Ok(answers)).is_err(),
         (Command::Release(_, answer), Done::Release(count)) => answer.send(Ok(count)).is_err(),
-        (Command::Advance(_, answer) | Command::Probe(answer), _) => answer.send(Ok(())).is_err(),
+        (Command::Enrol(_, answer), Done::Enrol(enrolled)) => answer.send(Ok(enrolled)).is_err(),
+        (Command::Advance(_, answer), Done::Advance(advanced)) => answer.send(Ok(advanced)).is_err(),
+        (Command::Dismiss(_, answer), Done::Dismiss(was_there)) => answer.send(Ok(was_there)).is_err(),
+        (Command::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
         _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
     };
 }

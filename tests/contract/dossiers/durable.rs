@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::{LogUnderTest, Open, in_order, step};
 use crate::support::{organ, soon};
-use truc::dossiers::{Consumer, Place, Share};
+use truc::dossiers::{Advanced, Consumer, Enrolment, Follower, Place, Share};
 
 async fn fill<L: LogUnderTest>(open: &Open<L>) {
     for number in 1..=3 {
@@ -39,10 +39,14 @@ pub async fn held_and_places_survive_a_kill<L: LogUnderTest>() {
     let held = open.one(step("H49-20260101-1", 2)).await.unwrap();
     assert!(held.position.is_none() && held.held_until.is_some());
     let consumer = Consumer { organ: organ("G09"), name: "portal".to_owned() };
-    let place = Place { consumer: consumer.clone(), share: Share::ALL, position: 7 };
-    soon(soon(open.log.advance(place)).await.unwrap()).await.unwrap();
+    let enrolment =
+        Enrolment { consumer: consumer.clone(), share: Share::ALL, start: 0, filter: "all".into() };
+    assert_eq!(soon(soon(open.log.enrol(enrolment)).await.unwrap()).await.unwrap(), Ok(0));
+    let place = Place { consumer, share: Share::ALL, position: 7 };
+    assert_eq!(soon(soon(open.log.advance(place.clone())).await.unwrap()).await.unwrap(), Advanced::Done);
     let open = open.killed().await;
-    assert_eq!(soon(open.log.place(&consumer, Share::ALL)).await.unwrap(), Some(7));
+    let known = Follower { place, filter: "all".into() };
+    assert_eq!(soon(open.log.followers()).await.unwrap(), [known]);
     assert_eq!(soon(open.log.next_due()).await.unwrap(), held.held_until);
     open.one(step("H49-20260101-1", 1)).await.unwrap();
     assert_eq!(open.shown().await, ["H49-20260101-1 1", "H49-20260101-1 2"]);
