@@ -11,7 +11,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint as Transport};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::answer::{self, Fault, trouble};
 use super::targets::Targets;
@@ -86,6 +86,23 @@ impl Inbox for Endpoint {
             let call = calls.push_receipts(timed(page, timeout));
             match within(timeout, call, |status| inner.failed(status)).await {
                 Ok(v1::PushReceiptsResponse {}) => Said::Settled(Outcome::Delivered),
+                Err(said) => said,
+            }
+        })
+    }
+
+    fn overdue(&self, notice: v1::NotifyOverdueRequest) -> BoxFuture<'static, Said> {
+        let inner = Arc::clone(&self.inner);
+        let timeout = inner.timeout(0);
+        Box::pin(async move {
+            let mut calls = inner.client();
+            let failed = |status: &Status| match status.code() {
+                // It does without notices.
+                Code::Unimplemented => Said::Settled(Outcome::Delivered),
+                _ => inner.failed(status),
+            };
+            match within(timeout, calls.notify_overdue(timed(notice, timeout)), failed).await {
+                Ok(v1::NotifyOverdueResponse {}) => Said::Settled(Outcome::Delivered),
                 Err(said) => said,
             }
         })

@@ -119,6 +119,10 @@ impl Inbox for Endpoint {
     fn receipts(&self, _page: v1::PushReceiptsRequest) -> BoxFuture<'static, Said> {
         Box::pin(async { unreachable!("a worker brings no receipts") })
     }
+
+    fn overdue(&self, _notice: v1::NotifyOverdueRequest) -> BoxFuture<'static, Said> {
+        Box::pin(async { unreachable!("a worker brings no notices") })
+    }
 }
 
 async fn done(does: Does) -> Result<Response<Outcome>, Status> {
