@@ -22,6 +22,7 @@ mod attached;
 pub mod codec;
 mod leases;
 pub mod letter;
+mod notices;
 pub mod office;
 mod outcomes;
 mod packer;
@@ -31,6 +32,7 @@ mod reports;
 mod said;
 pub mod sender;
 mod stalls;
+mod status_files;
 mod submissions;
 pub mod users;
 
@@ -38,6 +40,7 @@ pub use packer::Deliveries;
 
 use attached::Attached;
 use leases::Leases;
+use notices::Notices;
 use office::Office;
 use outcomes::Outcomes;
 use reports::Reports;
@@ -111,6 +114,8 @@ impl Bridge {
             watched: HashMap::new(),
         };
         tasks.spawn(stalls.run());
+        let notices = Notices { office: Arc::clone(&office), dispatch: Arc::clone(&dispatch) };
+        tasks.spawn(notices.run());
         tasks.spawn(Leases { office, dispatch, lease: options.lease }.run());
         Ok(Self { tasks, changed })
     }

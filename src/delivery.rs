@@ -36,7 +36,7 @@ pub use dead::{Verdict, no_dead_letter};
 pub use heads::{Heads, Watcher};
 pub use hot::HotMessages;
 pub use links::Links;
-pub use notices::Notices;
+pub use notices::{Notice, Notices};
 pub use reports::{ReportAnswer, WrittenReport, report_refused};
 pub use router::Router;
 pub use served::{Served, Serving};

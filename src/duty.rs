@@ -87,7 +87,7 @@ impl Duties {
             }
         }
         if micros(end) > until || !self.dispatch.notices.are_known() {
-            self.dispatch.notices.tell(self.dispatch.ledger.overdue_recipients().await?);
+            self.dispatch.notices.tell(self.dispatch.ledger.overdue_recipients().await?, end);
         }
         Ok(calendar.next_end(settled).plus(self.grace))
     }

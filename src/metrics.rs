@@ -135,6 +135,10 @@ table! {
     bridge_reports: Counter = "truc_bridge_reports_total", "count", NONE;
     /// Receipts that the broker has confirmed for agencies attached by AMQP, repeats counted.
     bridge_receipts: Counter = "truc_bridge_receipts_total", "count", NONE;
+    /// Status files that the broker has confirmed for senders attached by AMQP, repeats counted.
+    bridge_status_files: Counter = "truc_bridge_status_files_total", "count", NONE;
+    /// Notices of what is overdue that the broker has confirmed for agencies attached by AMQP.
+    bridge_notices: Counter = "truc_bridge_notices_total", "count", NONE;
     /// Deliveries an agency's queue gave back: rejected without an outcome, or handed out too often.
     bridge_dead_lettered: Counter = "truc_bridge_dead_lettered_total", "count", NONE;
     /// Leases renewed of deliveries that wait in agencies' queues.
@@ -175,6 +179,8 @@ table! {
     push_seconds: Histogram = "truc_push_seconds", "seconds", SECONDS;
     /// Receipts that endpoints have taken.
     push_receipts: Counter = "truc_push_receipts_total", "count", NONE;
+    /// Notices of what is overdue that endpoints have taken, or do without.
+    push_notices: Counter = "truc_push_notices_total", "count", NONE;
     /// Connections of agencies open.
     connections: Gauge = "truc_connections", "count", NONE;
     /// TLS handshakes ended, by their result.

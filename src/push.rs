@@ -1,7 +1,7 @@
 //! Push links: an agency that registers an endpoint is brought its mail, and the receipts of what it sent, in place of fetching them.
 //!
 //! Of several nodes one sees to a link ([`crate::ledger::Nodes::sees_to`]). For each of its links a node has a worker, which takes from the
-//! mailbox as a collector does, and where receipts are wanted a feeder.
+//! mailbox as a collector does, a notifier, which tells what is overdue, and where receipts are wanted a feeder.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,9 +26,11 @@ use crate::metrics::LinkState;
 use crate::proto::v1;
 
 mod answer;
+mod aside;
 mod endpoint;
 mod feeder;
 mod lines;
+mod notifier;
 mod place;
 mod targets;
 mod watched;
@@ -40,13 +42,19 @@ pub use place::Place;
 pub use targets::{Network, Targets};
 pub use worker::Worker;
 
-/// Where deliveries and receipts are brought to: an agency's endpoint, or a test's.
+use feeder::Feeder;
+use notifier::Notifier;
+
+/// Where deliveries, receipts and notices are brought to: an agency's endpoint, or a test's.
 pub trait Inbox: Send + Sync + 'static {
     /// Brings a delivery.
     fn deliver(&self, delivery: v1::Delivery) -> BoxFuture<'static, Said>;
 
     /// Brings receipts.
     fn receipts(&self, page: v1::PushReceiptsRequest) -> BoxFuture<'static, Said>;
+
+    /// Tells what is overdue.
+    fn overdue(&self, notice: v1::NotifyOverdueRequest) -> BoxFuture<'static, Said>;
 }
 
 /// How links are served.
@@ -189,9 +197,12 @@ impl Pushes {
         let (window_bytes, policy) = (self.options.window_bytes, self.options.policy);
         let worker =
             Worker::new(Arc::clone(&self.dispatch), record.clone(), Arc::clone(&inbox), policy, window_bytes);
-        let mut tasks = vec![self.tasks.spawn(worker.run(stop.clone()))];
+        let (dispatch, organ) = (&self.dispatch, &link.organ);
+        let notifier = Notifier::new(Arc::clone(dispatch), organ.clone(), Arc::clone(&inbox), policy);
+        let mut tasks =
+            vec![self.tasks.spawn(worker.run(stop.clone())), self.tasks.spawn(notifier.run(stop.clone()))];
         if link.receipts {
-            let feeder = feeder::Feeder::new(Arc::clone(&self.dispatch), link.organ.clone(), inbox, policy);
+            let feeder = Feeder::new(Arc::clone(dispatch), organ.clone(), inbox, policy);
             tasks.push(self.tasks.spawn(feeder.run(stop.clone())));
         }
         tracing::info!(organ = %link.organ, endpoint = link.endpoint, "a push link is served");

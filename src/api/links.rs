@@ -53,11 +53,12 @@ impl LinkService for Api {
     ) -> Result<Response<v1::DeletePushLinkResponse>, Status> {
         let deleted = async {
             let caller = Caller::of(&request)?;
-            let (organ, _) = self.link_of(caller, &request.get_ref().organ, "organ")?;
-            match self.change_link(LinkChange::Delete(organ.clone())).await? {
-                true => Ok(()),
-                false => Err(no_link(&organ)),
+            let (organ, by) = self.link_of(caller, &request.get_ref().organ, "organ")?;
+            if !self.change_link(LinkChange::Delete(organ.clone())).await? {
+                return Err(no_link(&organ));
             }
+            tracing::info!(%organ, by, "a push link was deleted");
+            Ok(())
         };
         deleted.await.map_err(|refusal| self.refuse(&refusal))?;
         Ok(Response::new(v1::DeletePushLinkResponse {}))
@@ -67,13 +68,13 @@ impl LinkService for Api {
 impl Api {
     /// The organ a call is about, and who calls.
     fn link_of(&self, caller: Caller, named: &str, path: &str) -> Result<(OrganId, String), Refusal> {
-        if !matches!(caller, Caller::Operator(_)) {
+        let Caller::Operator(name) = &caller else {
             let speaker = self.speaker(caller, named, path)?;
             return Ok((speaker.organ, speaker.by.to_string()));
-        }
+        };
         let organ = fields::organ(named, path)?;
         match self.directory.load().get(&organ) {
-            Some(_) => Ok((organ, "operator".to_owned())),
+            Some(_) => Ok((organ, format!("operator:{name}"))),
             None => {
                 Err(Refusal::new(Reason::OrganNotFound, format!("organ {organ} is not in the directory"))
                     .field(path)
@@ -117,7 +118,9 @@ impl Api {
         if request.receipts_after > 0 {
             self.skip_receipts(&organ, request.receipts_after).await?;
         }
+        let by = link.set_by.clone();
         self.change_link(LinkChange::Set(Box::new(link))).await?;
+        tracing::info!(%organ, by, "a push link was registered");
         self.link(&organ).await
     }
 

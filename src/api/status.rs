@@ -3,7 +3,6 @@
 use super::Api;
 use super::caller::{Caller, Speaker};
 use crate::domain::refusal::{Reason, Refusal};
-use crate::domain::status::Party;
 use crate::intake::{fields, ledger_failed, reports, status_file};
 use crate::ledger::StatusFile;
 use crate::proto::{convert, v1};
@@ -45,17 +44,7 @@ impl Api {
         let story = ledger.track(&organ, &receipt.message_id).await.map_err(failed)?;
         let (record, _) = story.ok_or_else(no_status)?;
         let header = convert::envelope(&record.message, record.payload_bytes).header.unwrap_or_default();
-        let directory = self.directory.load();
-        let reporter = receipt.report().zip(receipt.delivery.as_ref()).map(|(report, delivery)| {
-            match Party::of(report.status.code) {
-                Party::Recipient => delivery.recipient.clone(),
-                Party::Sender => organ.clone(),
-            }
-        });
-        let reporter = reporter.ok_or_else(no_status)?;
-        // One that has left the directory is called by its id.
-        let name = directory.get(&reporter).map_or(reporter.as_str(), |organ| &organ.name);
-        let file = status_file::made(&receipt, name, &header).ok_or_else(no_status)?;
+        let file = status_file::made(&receipt, &self.directory.load(), &header).ok_or_else(no_status)?;
         Ok(v1::GetStatusFileResponse { file: file.into(), original: false })
     }
 }

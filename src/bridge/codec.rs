@@ -30,7 +30,9 @@ bodies!(
     Receipt,
     SubmitResult,
     SettleResponse,
-    ReportStatusResponse
+    ReportStatusResponse,
+    StatusFile,
+    OverdueNotice
 );
 
 /// How a body is written.

@@ -14,7 +14,7 @@ use super::letter::Letter;
 use super::sender;
 use crate::amqp::topology::{self, Topology};
 use crate::amqp::{Link, Outgoing, Publisher, Settled, Tasks};
-use crate::directory::Directory;
+use crate::directory::{self, Directory};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Clock;
 use crate::metrics::{Metrics, ParkCause};
@@ -219,6 +219,14 @@ impl Office {
         }
     }
 
+    /// How an organ wants to be written to.
+    pub fn form_of(&self, organ: &OrganId) -> Form {
+        match self.directory.load().get(organ).map(|organ| organ.link) {
+            Some(directory::Link::AmqpJson) => Form::Json,
+            _ => Form::Protobuf,
+        }
+    }
+
     /// A message for an organ's queue of receipts.
     pub fn to_receipts(&self, organ: &OrganId, properties: BasicProperties, body: Bytes) -> Outgoing {
         Outgoing {
@@ -229,7 +237,8 @@ impl Office {
         }
     }
 
-    async fn publish(&self, outgoing: Outgoing) -> Settled {
+    /// Publishes one message.
+    pub async fn publish(&self, outgoing: Outgoing) -> Settled {
         let settled = self.publisher.publish(vec![outgoing]).await.await;
         settled.into_iter().next().unwrap_or(Settled::Unknown)
     }

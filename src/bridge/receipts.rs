@@ -4,19 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codec::{self, Form};
+use super::codec::{self, Body, Form};
 use super::office::{Office, properties};
-use crate::amqp::Settled;
+use super::status_files::StatusFiles;
+use crate::amqp::{Outgoing, Settled};
 use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY, Watcher};
-use crate::directory::Link;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
 use crate::domain::time::Timestamp;
 use crate::ledger;
-use crate::proto::{convert, v1};
+use crate::proto::convert;
 
 /// Receipts published together.
 const PAGE: usize = 256;
+/// Bytes of status files beyond which nothing more is published together.
+const FILE_BYTES: usize = 1024 * 1024;
 /// How long a node has the word over a log; it takes the word anew when the rest no longer suffices for a page.
 const TURN: Duration = Duration::from_secs(30);
 /// What must be left of a turn to publish a page: longer than a publisher waits for its confirms.
@@ -31,6 +33,7 @@ pub struct Forwarder {
     organ: OrganId,
     mark: String,
     turn_mark: String,
+    files: StatusFiles,
     turn: Option<u64>,
     retry_delay: Duration,
 }
@@ -49,7 +52,8 @@ impl Forwarder {
     /// A forwarder of this organ's receipts.
     pub fn new(office: Arc<Office>, dispatch: Arc<Dispatch>, organ: OrganId) -> Self {
         let (mark, turn_mark) = (format!("receipts/{organ}"), format!("receipts-turn/{organ}"));
-        Self { office, dispatch, organ, mark, turn_mark, turn: None, retry_delay: LEDGER_RETRY_DELAY }
+        let files = StatusFiles::new(Arc::clone(&office), Arc::clone(&dispatch));
+        Self { office, dispatch, organ, mark, turn_mark, files, turn: None, retry_delay: LEDGER_RETRY_DELAY }
     }
 
     /// Forwards until it is stopped.
@@ -84,7 +88,7 @@ impl Forwarder {
         if let Err(other) = self.take_turn().await? {
             return Ok(Next::After(other));
         }
-        let taken = self.publish(&page).await;
+        let (published, taken) = self.publish(&page).await?;
         if taken == 0 {
             self.retry_delay = (self.retry_delay * 2).min(QUEUE_RETRY_DELAY_MAX);
             return Ok(Next::After(self.retry_delay));
@@ -93,7 +97,7 @@ impl Forwarder {
         let to = after + taken as u64;
         // Whoever else forwarded meanwhile did so from the same mark on.
         let _moved = self.dispatch.ledger.advance_mark(&self.mark, after, to).await?.await?;
-        Ok(if taken == page.len() { Next::More } else { Next::After(self.retry_delay) })
+        Ok(if taken == published { Next::More } else { Next::After(self.retry_delay) })
     }
 
     /// Takes the word over this log, or keeps it; else for how long another node has it.
@@ -115,23 +119,38 @@ impl Forwarder {
         Ok(if taken { Ok(()) } else { Err(Duration::ZERO) })
     }
 
-    /// Publishes a page; gives how many of it, from its beginning, the broker has.
-    async fn publish(&self, page: &[Receipt]) -> usize {
-        let link = self.office.directory.load().get(&self.organ).map(|organ| organ.link);
-        let form = if link == Some(Link::AmqpJson) { Form::Json } else { Form::Protobuf };
-        let outgoing = page.iter().map(|receipt| {
-            let id = format!("{}-{}", self.organ, receipt.sender_sequence);
-            let properties = properties::<v1::Receipt>(form, id)
-                .with_correlation_id(receipt.message_id.to_string().into());
-            self.office.to_receipts(&self.organ, properties, codec::write(&convert::receipt(receipt), form))
-        });
-        let settled = self.office.publisher.publish(outgoing.collect()).await.await;
+    /// Publishes what there is room for of a page, each status with its file; gives how many receipts that are, and how many of them, from the
+    /// first on, the broker has.
+    async fn publish(&mut self, page: &[Receipt]) -> Result<(usize, usize), ledger::Error> {
+        let form = self.office.form_of(&self.organ);
+        let (mut outgoing, mut ends, mut file_bytes) = (Vec::new(), Vec::new(), 0);
+        for receipt in page {
+            outgoing.push(self.written(receipt, "", form, &convert::receipt(receipt)));
+            if let Some(file) = self.files.of(receipt).await? {
+                file_bytes += file.file.len();
+                outgoing.push(self.written(receipt, "-edxml", form, &file));
+            }
+            ends.push(outgoing.len());
+            if file_bytes >= FILE_BYTES {
+                break;
+            }
+        }
+        let settled = self.office.publisher.publish(outgoing).await.await;
         if settled.iter().any(|settled| matches!(settled, Settled::Returned { .. })) {
             self.office.declare_receipts(&self.organ).await;
         }
-        let taken = settled.iter().take_while(|settled| **settled == Settled::Confirmed).count();
+        let confirmed = settled.iter().take_while(|settled| **settled == Settled::Confirmed).count();
+        let taken = ends.iter().take_while(|end| **end <= confirmed).count();
         self.office.metrics.bridge_receipts.increment(taken as u64);
-        taken
+        let files = taken.checked_sub(1).map_or(0, |last| ends[last] - taken);
+        self.office.metrics.bridge_status_files.increment(files as u64);
+        Ok((ends.len(), taken))
+    }
+
+    fn written<M: Body>(&self, receipt: &Receipt, suffix: &str, form: Form, message: &M) -> Outgoing {
+        let id = format!("{}-{}{suffix}", self.organ, receipt.sender_sequence);
+        let properties = properties::<M>(form, id).with_correlation_id(receipt.message_id.to_string().into());
+        self.office.to_receipts(&self.organ, properties, codec::write(message, form))
     }
 }
 

@@ -80,7 +80,7 @@ pub struct Change {
 /// What a change does to one delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It ends as cancelled: its recipient never was offered it.
+    /// It ends as cancelled: its recipient cannot know of it.
     Cancelled,
     /// Its recipient has been handed it, and is asked.
     Asked,
@@ -105,7 +105,7 @@ pub fn effect(progress: &Progress, status: Option<StatusCode>) -> Effect {
     match progress.state {
         State::Rejected | State::Expired | State::Cancelled | State::Redirected => Effect::Nothing,
         _ if is_over => Effect::Nothing,
-        _ if progress.attempt == 0 => Effect::Cancelled,
+        _ if !progress.may_be_known() => Effect::Cancelled,
         State::Queued | State::InFlight | State::Waiting | State::Delivered | State::Dead => Effect::Asked,
     }
 }

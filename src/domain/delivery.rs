@@ -77,7 +77,7 @@ pub enum State {
     Rejected,
     /// End: not taken by its deadline.
     Expired,
-    /// End: recalled before it was fetched, or dead and given up by an operator.
+    /// End: recalled before its recipient could know of it, or dead and given up by an operator.
     Cancelled,
     /// Cannot go on by itself; an operator decides, or the deadline.
     Dead,
@@ -150,17 +150,32 @@ pub struct Progress {
     /// Attempts among those made that failed for reasons of the link, or were made before a replay: they do not count
     /// towards the most there may be.
     pub spared: u32,
+    /// Attempts among those made of which nothing left the gateway: the recipient's endpoint could not be connected to.
+    pub unsent: u32,
 }
 
 impl Progress {
     /// A delivery just accepted.
     pub fn accepted(expires_at: Timestamp) -> Self {
-        Self { state: State::Queued, attempt: 0, hold: None, due_at: Some(expires_at), expires_at, spared: 0 }
+        Self {
+            state: State::Queued,
+            attempt: 0,
+            hold: None,
+            due_at: Some(expires_at),
+            expires_at,
+            spared: 0,
+            unsent: 0,
+        }
     }
 
     /// The attempts that count.
     pub fn counted(&self) -> u32 {
         self.attempt.saturating_sub(self.spared)
+    }
+
+    /// Whether its recipient may know of it: it was offered, and it is not certain that nothing of it left the gateway.
+    pub fn may_be_known(&self) -> bool {
+        self.attempt > self.unsent
     }
 }
 
@@ -195,6 +210,8 @@ pub enum Then {
     Spare {
         /// When the endpoint is tried again.
         retry_at: Timestamp,
+        /// Nothing of it left the gateway, for certain: the recipient cannot know of the attempt.
+        unsent: bool,
     },
     /// It cannot go on by itself.
     Park,
@@ -260,7 +277,7 @@ pub enum Event {
     },
     /// Its sender takes it back.
     Cancel {
-        /// Whether its recipient, who was handed it, has agreed; otherwise it ends only where it never was offered.
+        /// Whether its recipient, who was handed it, has agreed; otherwise it ends only where the recipient cannot know of it.
         agreed: bool,
         /// Why, in the sender's words.
         reason: String,
@@ -347,7 +364,7 @@ pub enum StepRefused {
     /// Its due time has not come.
     #[error("the delivery is not due")]
     NotDue,
-    /// Its recipient has been offered it.
+    /// Its recipient has been offered it, or may have been.
     #[error("the delivery was offered")]
     Offered,
     /// It can go on by itself: only a dead one is replayed or discarded.
@@ -432,7 +449,7 @@ fn cancel(now: &Progress, agreed: bool, reason: &str) -> Result<Step, StepRefuse
     if now.state.is_end() {
         return Err(StepRefused::Ended(now.state));
     }
-    if now.attempt > 0 && !agreed {
+    if now.may_be_known() && !agreed {
         return Err(StepRefused::Offered);
     }
     let entry = Entry { reason: reason.to_owned(), ..Entry::of(ReceiptKind::Cancelled) };
@@ -453,12 +470,13 @@ fn not_taken(
             let delay = policy.backoff(now.counted(), chance).max(not_before.since(at));
             again(now, cause, reason, at, delay, policy)
         }
-        Then::Spare { retry_at } => {
+        Then::Spare { retry_at, unsent } => {
             let next = Progress {
                 state: State::Queued,
                 hold: None,
                 due_at: Some(now.expires_at),
                 spared: now.spared.saturating_add(1),
+                unsent: now.unsent.saturating_add(unsent.into()),
                 ..*now
             };
             let retry_time = Some(retry_at);
@@ -518,7 +536,7 @@ fn settle(
     policy: &Policy,
     chance: f64,
 ) -> Result<Step, StepRefused> {
-    if now.attempt != lease.0 || now.attempt == 0 || now.state == State::Dead {
+    if now.attempt != lease.0 || !now.may_be_known() || now.state == State::Dead {
         return Err(StepRefused::LeaseLost);
     }
     let end = match outcome {

@@ -35,7 +35,7 @@ pub struct PushLink {
     pub enabled: bool,
     /// When it was registered so. A link that is registered anew is another one.
     pub set_at: Timestamp,
-    /// By whom: an organ id, or `operator`.
+    /// By whom: an organ id, or `operator:NAME`.
     pub set_by: String,
 }
 

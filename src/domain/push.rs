@@ -67,6 +67,8 @@ pub struct Trouble {
     pub reason: String,
     /// Not before this time has passed, says the endpoint.
     pub retry_in: Option<Duration>,
+    /// There was no connection, so that nothing of the delivery left the gateway.
+    pub unsent: bool,
 }
 
 /// What becomes of the delivery that was brought.
@@ -172,7 +174,7 @@ impl Link {
         let retry_at = self.retry_at();
         let then = match (trouble.cause, retry_at) {
             (Cause::PushRefused, _) => Then::Park,
-            (_, Some(retry_at)) if !of_delivery => Then::Spare { retry_at },
+            (_, Some(retry_at)) if !of_delivery => Then::Spare { retry_at, unsent: trouble.unsent },
             (_, retry_at) => {
                 let wish = trouble.retry_in.map(|wish| at.plus(wish.min(policy.wish_max)));
                 // Another one goes first: this one may be what the endpoint cannot bear.

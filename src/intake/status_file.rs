@@ -6,6 +6,7 @@ use time::macros::format_description;
 
 use super::content::FILE;
 use crate::delivery::report_refused;
+use crate::directory::Directory;
 use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
@@ -73,18 +74,20 @@ pub fn refused(error: ReportError) -> Refusal {
     refusal.field(format!("{FILE}.MessageHeader.{element}"))
 }
 
-/// The file of a status that came otherwise; nothing for what is none. `name` is the reporting organ's, `header` the document's.
-pub fn made(receipt: &Receipt, name: &str, header: &v1::DocumentHeader) -> Option<String> {
+/// The file of a status that came otherwise; nothing for what is none. `header` is the document's.
+pub fn made(receipt: &Receipt, directory: &Directory, header: &v1::DocumentHeader) -> Option<String> {
     let report = receipt.report()?;
     let delivery = receipt.delivery.as_ref()?;
     let (from, other) = match Party::of(report.status.code) {
         Party::Recipient => (&delivery.recipient, &receipt.sender),
         Party::Sender => (&receipt.sender, &delivery.recipient),
     };
+    // One that has left the directory is called by its id.
+    let name = directory.get(from).map_or(from.as_str(), |organ| &organ.name).to_owned();
     let from = edxml::Party {
         organ: from.clone(),
         in_charge: None,
-        name: Some(name.to_owned()),
+        name: Some(name),
         address: None,
         email: None,
         telephone: None,

@@ -10,6 +10,7 @@ use super::v1;
 use crate::domain::delivery::{Lease, State};
 use crate::domain::link::{LinkRecord, Outage, Server};
 use crate::domain::message::Urgency;
+use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use crate::domain::refusal::{Class, Reason, Refusal};
 use crate::domain::retention::Held;
@@ -449,6 +450,19 @@ pub fn overdue(record: &MessageRecord) -> v1::OverdueDelivery {
     v1::OverdueDelivery {
         envelope: Some(envelope(&record.message, record.payload_bytes)),
         delivery: record.deliveries.first().map(delivery_status),
+    }
+}
+
+/// A notice of what is overdue.
+pub fn overdue_notice(
+    organ: &OrganId,
+    day_end: Timestamp,
+    deliveries: &[MessageRecord],
+) -> v1::OverdueNotice {
+    v1::OverdueNotice {
+        organ: organ.to_string(),
+        day_end_time: Some(timestamp(day_end)),
+        deliveries: deliveries.iter().map(overdue).collect(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an endpoint's answer, or the lack of one, means.
 
-use std::error::Error as _;
+use std::error::Error;
+use std::iter::successors;
 use std::sync::Arc;
 
 use tonic::{Code, Status};
@@ -17,14 +18,17 @@ use crate::proto::v1::{self, deliver_response};
 /// Longest text of an endpoint's that goes into a receipt, characters.
 const SAID_CHARS_MAX: usize = 300;
 
-/// Why there is no connection.
-#[derive(Clone, Debug)]
+/// Why no connection was made for a call, of which therefore nothing was sent.
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// None of its addresses may be called.
+    #[error("the gateway may not call the endpoint's address")]
     NotAllowed,
     /// Nobody answers.
+    #[error("no connection: {0}")]
     Unreachable(String),
     /// Somebody else answers, or somebody who does not want this gateway.
+    #[error(transparent)]
     Tls(Arc<TlsError>),
 }
 
@@ -36,7 +40,7 @@ impl From<TlsError> for Fault {
 
 /// Something that went wrong, without a wish.
 pub fn trouble(cause: Cause, reason: impl Into<String>) -> Trouble {
-    Trouble { cause, reason: reason.into(), retry_in: None }
+    Trouble { cause, reason: reason.into(), retry_in: None, unsent: false }
 }
 
 /// An outcome as an endpoint writes it.
@@ -48,26 +52,32 @@ pub fn outcome(outcome: deliver_response::Outcome) -> Result<Outcome, Refusal> {
     })
 }
 
-/// A call that failed; `fault` is why the last connection could not be made, if it could not.
-pub fn of(status: &Status, fault: Option<Fault>) -> Said {
-    match (status.source(), fault) {
-        (Some(_), Some(fault)) => unconnected(&fault),
-        (Some(_), None) => Said::Failed(trouble(Cause::PushFailed, "the connection broke before the answer")),
-        (None, _) => answered(status),
+/// A call that failed; `unwelcome` is what the endpoint said of the gateway's certificate when the last connection was in use already.
+pub fn of(status: &Status, unwelcome: Option<&TlsError>) -> Said {
+    let Some(source) = status.source() else { return answered(status) };
+    match (fault(source), unwelcome) {
+        (Some(fault), _) => unconnected(fault),
+        // It may have seen the call all the same.
+        (None, Some(error)) => Said::Shut(trouble(Cause::PushLinkRefused, error.to_string())),
+        (None, None) => Said::Failed(trouble(Cause::PushFailed, "the connection broke before the answer")),
     }
 }
 
+/// Why the connection for this very call could not be made. Other calls at the same time may have had one.
+fn fault<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Fault> {
+    successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+}
+
 fn unconnected(fault: &Fault) -> Said {
-    let shut = |reason: String| Said::Shut(trouble(Cause::PushLinkRefused, reason));
-    match fault {
-        Fault::NotAllowed => shut("the gateway may not call the endpoint's address".to_owned()),
-        Fault::Tls(error) => match **error {
-            TlsError::WrongServer(_) | TlsError::NotWelcome(_) => shut(error.to_string()),
-            TlsError::Handshake(_) => Said::Away(trouble(Cause::PushUnreachable, error.to_string())),
-        },
-        Fault::Unreachable(why) => {
-            Said::Away(trouble(Cause::PushUnreachable, format!("no connection: {why}")))
-        }
+    let unsent = |cause| Trouble { unsent: true, ..trouble(cause, fault.to_string()) };
+    let is_lasting = match fault {
+        Fault::NotAllowed => true,
+        Fault::Tls(error) => matches!(**error, TlsError::WrongServer(_) | TlsError::NotWelcome(_)),
+        Fault::Unreachable(_) => false,
+    };
+    match is_lasting {
+        true => Said::Shut(unsent(Cause::PushLinkRefused)),
+        false => Said::Away(unsent(Cause::PushUnreachable)),
     }
 }
 
@@ -81,7 +91,7 @@ fn answered(status: &Status) -> Said {
             status.message().chars().filter(|c| !c.is_control()).take(SAID_CHARS_MAX).collect();
         let reason = if words.is_empty() { format!("{code:?}") } else { format!("{code:?}: {words}") };
         let retry_in = status.get_details_retry_info().and_then(|info| info.retry_delay);
-        Trouble { cause, reason, retry_in }
+        Trouble { cause, reason, retry_in, unsent: false }
     };
     match code {
         Code::AlreadyExists => Said::Settled(Outcome::Delivered),
@@ -112,6 +122,7 @@ mod tests {
     use std::io;
     use std::time::Duration;
 
+    use tonic::ConnectError;
     use tonic_types::ErrorDetails;
 
     use super::*;
@@ -147,7 +158,8 @@ mod tests {
             (Code::NotFound, ("shut", Some(Cause::PushLinkRefused))),
             (Code::FailedPrecondition, ("shut", Some(Cause::PushLinkRefused))),
         ] {
-            assert_eq!(cause(&of(&Status::new(code, "m"), Some(Fault::NotAllowed))), means, "{code:?}");
+            let unwelcome = TlsError::NotWelcome("earlier".into());
+            assert_eq!(cause(&of(&Status::new(code, "m"), Some(&unwelcome))), means, "{code:?}");
         }
     }
 
@@ -170,12 +182,33 @@ mod tests {
     }
 
     #[test]
-    fn without_a_connection_it_matters_why() {
-        let status = Status::from_error(Box::new(io::Error::other("tcp")));
-        assert_eq!(cause(&of(&status, Some(Fault::NotAllowed))).0, "shut");
-        assert_eq!(cause(&of(&status, Some(Fault::Unreachable("refused".into())))).0, "away");
-        assert_eq!(cause(&of(&status, Some(TlsError::WrongServer("w".into()).into()))).0, "shut");
-        assert_eq!(cause(&of(&status, Some(TlsError::Handshake("h".into()).into()))).0, "away");
-        assert_eq!(cause(&of(&status, None)), ("failed", Some(Cause::PushFailed)));
+    fn without_a_connection_it_matters_why_and_nothing_was_sent() {
+        let said = |fault: Fault| {
+            // As the channel hands it on, whatever else went wrong on other connections.
+            let status = Status::from_error(Box::new(ConnectError(Box::new(fault))));
+            of(&status, Some(&TlsError::NotWelcome("another".into())))
+        };
+        for (fault, means) in [
+            (Fault::NotAllowed, ("shut", Some(Cause::PushLinkRefused))),
+            (Fault::Unreachable("refused".into()), ("away", Some(Cause::PushUnreachable))),
+            (TlsError::WrongServer("w".into()).into(), ("shut", Some(Cause::PushLinkRefused))),
+            (TlsError::NotWelcome("n".into()).into(), ("shut", Some(Cause::PushLinkRefused))),
+            (TlsError::Handshake("h".into()).into(), ("away", Some(Cause::PushUnreachable))),
+        ] {
+            let said = said(fault);
+            assert_eq!(cause(&said), means);
+            let (Said::Away(trouble) | Said::Shut(trouble)) = said else { panic!("{said:?}") };
+            assert!(trouble.unsent);
+        }
+    }
+
+    #[test]
+    fn of_a_connection_that_broke_nobody_knows_what_was_sent() {
+        let broken = || Status::from_error(Box::new(io::Error::other("tcp")));
+        let said = of(&broken(), None);
+        assert_eq!(cause(&said), ("failed", Some(Cause::PushFailed)));
+        let unwelcome = TlsError::NotWelcome("n".into());
+        let Said::Shut(trouble) = of(&broken(), Some(&unwelcome)) else { panic!("{said:?}") };
+        assert!(!trouble.unsent);
     }
 }

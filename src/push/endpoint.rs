@@ -11,12 +11,13 @@ use rustls_pki_types::ServerName;
 use tokio::net::{TcpStream, lookup_host};
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint as Transport};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::answer::{self, Fault, trouble};
 use super::targets::Targets;
 use super::watched::Watched;
 use super::{Inbox, Place};
+use crate::domain::delivery::Outcome;
 use crate::domain::limits::{ENVELOPE_BYTES_MAX, PUSH_LINE_BYTES_PER_S};
 use crate::domain::link::PushLink;
 use crate::domain::message::Hash;
@@ -47,16 +48,16 @@ struct Inner {
     place: Place,
     tls: Arc<ServerTls>,
     targets: Arc<Targets>,
-    /// Why the last connection could not be made.
-    fault: Mutex<Option<Fault>>,
+    /// What it said of the gateway's certificate when the last connection had been made already.
+    unwelcome: Mutex<Option<TlsError>>,
     channel: Mutex<Option<(Hash, Channel)>>,
 }
 
 impl Endpoint {
     /// The endpoint of a link.
     pub fn new(link: PushLink, place: Place, tls: Arc<ServerTls>, targets: Arc<Targets>) -> Self {
-        let (fault, channel) = (Mutex::default(), Mutex::default());
-        Self { inner: Arc::new(Inner { link, place, tls, targets, fault, channel }) }
+        let (unwelcome, channel) = (Mutex::default(), Mutex::default());
+        Self { inner: Arc::new(Inner { link, place, tls, targets, unwelcome, channel }) }
     }
 }
 
@@ -67,8 +68,7 @@ impl Inbox for Endpoint {
         Box::pin(async move {
             let request = timed(v1::DeliverRequest { delivery: Some(delivery) }, timeout);
             let mut calls = inner.client();
-            let call = inner.within(timeout, calls.deliver(request));
-            match call.await {
+            match within(timeout, calls.deliver(request), |status| inner.failed(status)).await {
                 Ok(v1::DeliverResponse { outcome: Some(outcome) }) => settled(outcome),
                 Ok(v1::DeliverResponse { outcome: None }) => {
                     Said::Failed(trouble(Cause::PushFailed, "the endpoint answered without an outcome"))
@@ -83,12 +83,45 @@ impl Inbox for Endpoint {
         let timeout = inner.timeout(0);
         Box::pin(async move {
             let mut calls = inner.client();
-            let call = inner.within(timeout, calls.push_receipts(timed(page, timeout)));
-            match call.await {
-                Ok(v1::PushReceiptsResponse {}) => Said::Settled(crate::domain::delivery::Outcome::Delivered),
+            let call = calls.push_receipts(timed(page, timeout));
+            match within(timeout, call, |status| inner.failed(status)).await {
+                Ok(v1::PushReceiptsResponse {}) => Said::Settled(Outcome::Delivered),
                 Err(said) => said,
             }
         })
+    }
+
+    fn overdue(&self, notice: v1::NotifyOverdueRequest) -> BoxFuture<'static, Said> {
+        let inner = Arc::clone(&self.inner);
+        let timeout = inner.timeout(0);
+        Box::pin(async move {
+            let mut calls = inner.client();
+            let failed = |status: &Status| match status.code() {
+                // It does without notices.
+                Code::Unimplemented => Said::Settled(Outcome::Delivered),
+                _ => inner.failed(status),
+            };
+            match within(timeout, calls.notify_overdue(timed(notice, timeout)), failed).await {
+                Ok(v1::NotifyOverdueResponse {}) => Said::Settled(Outcome::Delivered),
+                Err(said) => said,
+            }
+        })
+    }
+}
+
+/// The answer of a call, or what is to be made of its failure, or of its silence.
+pub(super) async fn within<T>(
+    timeout: Duration,
+    call: impl Future<Output = Result<Response<T>, Status>>,
+    failed: impl FnOnce(&Status) -> Said,
+) -> Result<T, Said> {
+    match tokio::time::timeout(timeout, call).await {
+        Ok(Ok(answer)) => Ok(answer.into_inner()),
+        Ok(Err(status)) => Err(failed(&status)),
+        Err(_) => {
+            let words = format!("no answer in {} s", timeout.as_secs());
+            Err(Said::Failed(trouble(Cause::PushTimedOut, words)))
+        }
     }
 }
 
@@ -110,23 +143,8 @@ impl Inner {
         self.link.timeout + Duration::from_secs(bytes as u64 / PUSH_LINE_BYTES_PER_S)
     }
 
-    /// The answer of a call, or what is to be made of its failure.
-    async fn within<T>(
-        &self,
-        timeout: Duration,
-        call: impl Future<Output = Result<Response<T>, Status>>,
-    ) -> Result<T, Said> {
-        match tokio::time::timeout(timeout, call).await {
-            Ok(Ok(answer)) => Ok(answer.into_inner()),
-            Ok(Err(status)) => {
-                let fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                Err(answer::of(&status, fault))
-            }
-            Err(_) => Err(Said::Failed(trouble(
-                Cause::PushTimedOut,
-                format!("no answer in {} s", timeout.as_secs()),
-            ))),
-        }
+    fn failed(&self, status: &Status) -> Said {
+        answer::of(status, self.unwelcome.lock().unwrap_or_else(PoisonError::into_inner).as_ref())
     }
 
     /// A client of the connection there is, or of one that is made with the first call.
@@ -153,18 +171,12 @@ impl Inner {
             async move {
                 let opened = tokio::time::timeout(CONNECT_TIMEOUT, inner.open()).await;
                 let opened = opened.unwrap_or(Err(Fault::Unreachable("no connection in time".to_owned())));
-                let mut fault = inner.fault.lock().unwrap_or_else(PoisonError::into_inner);
-                match opened {
-                    Ok(stream) => {
-                        *fault = None;
-                        let kept = Arc::clone(&inner);
-                        Ok(TokioIo::new(Watched::new(stream, move |error| kept.read_failed(error))))
-                    }
-                    Err(why) => {
-                        *fault = Some(why);
-                        Err(io::Error::other("no connection to the endpoint"))
-                    }
-                }
+                // The channel hands a fault on to the one call that wanted this connection, and to no other.
+                let stream = opened?;
+                *inner.unwelcome.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                let kept = Arc::clone(&inner);
+                let watched = Watched::new(stream, move |error| kept.read_failed(error));
+                Ok::<_, Fault>(TokioIo::new(watched))
             }
         });
         Transport::from(self.place.uri.clone())
@@ -178,7 +190,7 @@ impl Inner {
     /// With TLS 1.3 an endpoint refuses the gateway's certificate only after the handshake.
     fn read_failed(&self, error: &io::Error) {
         if let not_welcome @ TlsError::NotWelcome(_) = TlsError::of(error) {
-            *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(not_welcome.into());
+            *self.unwelcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(not_welcome);
         }
     }
 

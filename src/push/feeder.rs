@@ -1,15 +1,15 @@
 //! Brings the receipts of what an organ sent to its endpoint: in order, page after page, from where it has taken them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Inbox;
+use super::aside::Aside;
 use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY};
 use crate::domain::limits::RECEIPTS_PAGE_MAX;
 use crate::domain::organ_id::OrganId;
-use crate::domain::push::{Link, Policy, Room, Said};
+use crate::domain::push::Policy;
 use crate::ledger;
 use crate::proto::{convert, v1};
 
@@ -18,21 +18,20 @@ pub fn receipts_mark(organ: &OrganId) -> String {
     format!("push-receipts/{organ}")
 }
 
-/// Brings the receipts of one organ. Its outages are its own: an endpoint may take deliveries and no receipts.
+/// Brings the receipts of one organ.
 pub struct Feeder {
     dispatch: Arc<Dispatch>,
     organ: OrganId,
     mark: String,
     inbox: Arc<dyn Inbox>,
-    policy: Policy,
-    link: Link,
+    aside: Aside,
 }
 
 impl Feeder {
     /// A feeder of this organ's receipts.
     pub fn new(dispatch: Arc<Dispatch>, organ: OrganId, inbox: Arc<dyn Inbox>, policy: Policy) -> Self {
-        let (mark, link) = (receipts_mark(&organ), Link::new(1, None));
-        Self { dispatch, organ, mark, inbox, policy, link }
+        let (mark, aside) = (receipts_mark(&organ), Aside::new(organ.clone(), "receipts", policy));
+        Self { dispatch, organ, mark, inbox, aside }
     }
 
     /// Brings them until told to stop.
@@ -44,11 +43,7 @@ impl Feeder {
         // Watched before it is read, so that nothing falls in between.
         let mut watcher = self.dispatch.heads.watch(&self.organ);
         loop {
-            let now = self.dispatch.clock.now();
-            if let Room::NotBefore(time) = self.link.room(now) {
-                tokio::time::sleep(time.since(now).max(Duration::from_millis(1))).await;
-                continue;
-            }
+            self.aside.room(&self.dispatch).await;
             match self.page().await {
                 Ok(true) => {}
                 Ok(false) => watcher.grown().await,
@@ -64,30 +59,10 @@ impl Feeder {
         let page = self.dispatch.ledger.receipts(&self.organ, after, RECEIPTS_PAGE_MAX).await?;
         let Some(last) = page.last().map(|receipt| receipt.sender_sequence) else { return Ok(false) };
         let receipts = page.iter().map(convert::receipt).collect();
-        self.link.begin(1);
         let said = self.inbox.receipts(v1::PushReceiptsRequest { organ: self.organ.to_string(), receipts });
-        // A page cannot be passed over, so whatever is wrong with it is wrong with the endpoint.
-        let said = match said.await {
-            Said::Refused(trouble) | Said::Failed(trouble) | Said::Full(trouble) => Said::Away(trouble),
-            said => said,
-        };
-        let is_taken = matches!(said, Said::Settled(_));
-        self.link.end(1);
-        let verdict = self.link.hear(said, self.dispatch.clock.now(), &self.policy, fastrand::f64());
-        if is_taken {
+        if self.aside.bring(&self.dispatch, said).await {
             self.dispatch.metrics.push_receipts.increment(page.len() as u64);
             let _moved = self.dispatch.ledger.advance_mark(&self.mark, after, last).await?.await?;
-        }
-        match (self.link.outage(), verdict.link_changed) {
-            (Some(outage), _) => tracing::warn!(
-                organ = %self.organ,
-                failures = outage.failures,
-                "the endpoint of a push link does not take receipts"
-            ),
-            (None, true) => {
-                tracing::info!(organ = %self.organ, "the endpoint of a push link takes receipts again")
-            }
-            (None, false) => {}
         }
         Ok(true)
     }

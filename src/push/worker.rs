@@ -171,9 +171,9 @@ impl Worker {
             self.note().await;
         }
         if let Some(outage) = self.link.outage().cloned() {
-            // Nothing is brought now: what waits keeps its place in the mailbox.
+            // Nothing is brought now: what waits, and was not brought, keeps its place in the mailbox.
             for waiting in self.lines.clear() {
-                let then = Then::Spare { retry_at: outage.retry_at };
+                let then = Then::Spare { retry_at: outage.retry_at, unsent: true };
                 let fate = Fate::NotTaken { cause: outage.cause, reason: outage.reason.clone(), then };
                 self.settle(&waiting, fate);
             }
@@ -228,11 +228,18 @@ impl Worker {
 
     /// Lets what is on its way arrive, for a while, and gives back the rest.
     async fn close(mut self) {
+        let mut unsent = self.lines.clear();
         if let Some(offering) = self.offering.take()
             && let (taken, Ok(offered)) = offering.await
         {
             taken.iter().for_each(|ready| self.consumer.decided(ready.delivery));
-            self.under_way.extend(offered.iter().map(|offered| (offered.stepped.delivery, offered.lease())));
+            unsent.extend(offered);
+        }
+        let retry_at = self.dispatch.clock.now();
+        for offered in unsent {
+            let then = Then::Spare { retry_at, unsent: true };
+            let (cause, reason) = (Cause::Disconnected, String::new());
+            self.settle(&offered, Fate::NotTaken { cause, reason, then });
         }
         let deadline = Instant::now() + MAKE_WAY_TIMEOUT;
         while let Ok(Some((offered, said, _))) = tokio::time::timeout_at(deadline, self.calls.next()).await {
@@ -287,3 +294,6 @@ fn outcome(said: &Said) -> PushOutcome {
         Said::Shut(_) => PushOutcome::LinkRefused,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,15 +6,15 @@ use std::process::Command;
 
 use serde_json::Value;
 use truc::amqp::Names;
-use truc::bridge::codec::{Body, Form};
+use truc::bridge::codec::{self, Body, Form, Label};
 use truc::domain::message::Lane;
 use truc::domain::organ_id::OrganId;
-use truc::metrics::{Label, ParkCause};
+use truc::metrics::{Label as _, ParkCause};
 use truc::proto::v1;
 
 use crate::world::python;
 
-fn document() -> Value {
+pub fn document() -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = Command::new(python())
         .arg(root.join("tests/amqp/asyncapi.py"))
@@ -50,10 +50,10 @@ fn the_description_for_tools_agrees_with_the_program() {
     assert_eq!(channel("mailbox")["address"], named(names.mailbox(&organ, Lane::Normal)));
     assert_eq!(channel("mailboxUrgent")["address"], named(names.mailbox(&organ, Lane::Urgent)));
     assert_eq!(channel("receipts")["address"], named(names.receipts_of(&organ)));
-    assert_eq!(
-        document["channels"].as_object().unwrap().len(),
-        document["operations"].as_object().unwrap().len()
-    );
+    let on = |operation: &Value| operation["channel"]["$ref"].as_str().unwrap().to_owned();
+    let used: BTreeSet<_> = document["operations"].as_object().unwrap().values().map(on).collect();
+    let channels = names_of(&document["channels"]).into_iter();
+    assert_eq!(used, channels.map(|name| format!("#/channels/{name}")).collect());
 
     let bodies = [
         v1::SubmitRequest::NAME,
@@ -64,6 +64,8 @@ fn the_description_for_tools_agrees_with_the_program() {
         v1::SettleResponse::NAME,
         v1::ReportStatusRequest::NAME,
         v1::ReportStatusResponse::NAME,
+        v1::StatusFile::NAME,
+        v1::OverdueNotice::NAME,
     ];
     let messages = &document["components"]["messages"];
     for (name, message) in messages.as_object().unwrap() {
@@ -79,6 +81,32 @@ fn the_description_for_tools_agrees_with_the_program() {
         headers.contains(truc::bridge::letter::DELIVERY_HEADER)
             && headers.contains(truc::bridge::letter::LEASE_HEADER)
     );
+}
+
+fn is_read<M: Body>(message: &Value) -> usize {
+    let examples = message["examples"].as_array().map_or(&[][..], Vec::as_slice);
+    for example in examples {
+        let label = Label { content_type: Form::Json.content_type(), name: M::NAME };
+        let body = serde_json::to_vec(&example["payload"]).unwrap();
+        let read = codec::read::<M>(label, body.into(), 1 << 20);
+        assert!(read.is_ok(), "{}: {:?}", example["name"], read.err());
+    }
+    examples.len()
+}
+
+#[test]
+fn the_examples_for_tools_are_messages_of_the_contract() {
+    let document = document();
+    let messages = &document["components"]["messages"];
+    let read = is_read::<v1::SubmitRequest>(&messages["SubmitRequest"])
+        + is_read::<v1::ReportStatusRequest>(&messages["ReportStatusRequest"])
+        + is_read::<v1::Delivery>(&messages["Delivery"])
+        + is_read::<v1::Receipt>(&messages["Receipt"])
+        + is_read::<v1::SubmitResult>(&messages["SubmitResult"]);
+    let examples =
+        messages.as_object().unwrap().values().filter_map(|message| message["examples"].as_array());
+    assert_eq!(examples.map(Vec::len).sum::<usize>(), read, "all of them are looked at");
+    assert_eq!(read, 12);
 }
 
 #[test]

@@ -6,14 +6,20 @@
 #[path = "../gateway/support.rs"]
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod site;
+#[path = "../support/workday.rs"]
+#[allow(dead_code, reason = "not every test binary uses all of it")]
+mod workday;
 
+mod changes;
 mod conversation;
 mod description;
 mod doors;
 mod killed;
+mod notices;
 mod operator;
 mod parked;
 mod poison;
+mod status_files;
 mod still;
 mod users;
 mod world;

@@ -228,7 +228,7 @@ macro_rules! stamp {
                     an_update_keeps_adds_and_removes of_two_updates_one_wins a_replacement_of_two_and_its_chain
                     a_request_without_an_end_lapses a_closing_between_request_and_answer
                     a_document_and_its_changes_in_one_batch documents_by_their_id_and_full_mailboxes
-                    recalls_against_offers;
+                    recalls_against_offers what_was_never_sent_is_taken_back_at_once;
                 links: a_link_is_kept_as_it_was_set_across_a_kill an_outage_is_noted_of_the_link_it_is_about
                     a_node_knows_itself;
                 bounds: numbers_nobody_has a_mailbox_of_its_own_size;

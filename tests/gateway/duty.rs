@@ -1,34 +1,16 @@
 //! The duty to acknowledge on the working day, with a gateway whose day ends soon.
 
-use std::time::Duration;
-
-use truc::domain::time::{Clock, SystemClock, Timestamp};
+use truc::domain::time::{Clock, SystemClock};
 use truc::proto::v1::{self, ReceiptKind};
 
 use crate::support::{Agency, Process, Site, delivered, document, soon, until};
-
-const HOUR: i64 = 3_600;
-
-/// The second of the day it is in Vietnam, and the day in the calendar.
-fn vietnam(at: Timestamp) -> (i64, String) {
-    let seconds = at.as_micros() / 1_000_000 + 7 * HOUR;
-    (seconds % (24 * HOUR), truc::directory::vietnam_day(at).to_string())
-}
+use crate::workday::{ending_in, vietnam};
 
 /// A site on which today is worked, and ends so many seconds from now.
 async fn site_of_a_day(seconds: i64) -> Site {
-    let mut site = Site::new(&["duty.grace = \"1s\""]);
-    let (mut second, mut day) = vietnam(SystemClock.now());
-    if second + seconds >= 24 * HOUR - 1 {
-        // The day ends by itself; the next one does not so soon.
-        tokio::time::sleep(Duration::from_secs((24 * HOUR - second + 1) as u64)).await;
-        (second, day) = vietnam(SystemClock.now());
-    }
-    let end = second + seconds;
-    site.set(format!("duty.day_end = \"{:02}:{:02}:{:02}\"", end / HOUR, end / 60 % 60, end % 60));
-    let holidays = site.path("days.csv");
-    std::fs::write(&holidays, format!("date,kind,name,source\n{day},working,Ngày thử,test\n")).unwrap();
-    site.set(format!("duty.holidays = [{holidays:?}]"));
+    let mut site = Site::new(&[]);
+    let settings = ending_in(seconds, &site.path("days.csv")).await;
+    settings.iter().for_each(|setting| site.set(setting));
     site
 }
 

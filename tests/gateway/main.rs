@@ -15,3 +15,5 @@ mod operations;
 mod sharing;
 mod status;
 mod support;
+#[path = "../support/workday.rs"]
+mod workday;

@@ -55,8 +55,10 @@ struct Inner {
     next: VecDeque<Does>,
     always: Option<Does>,
     receipts_fail: Option<Status>,
+    notices_fail: Option<Status>,
     brought: Vec<Brought>,
     receipts: Vec<v1::Receipt>,
+    notices: Vec<v1::OverdueNotice>,
     in_progress: usize,
     in_progress_max: usize,
 }
@@ -75,6 +77,15 @@ impl Memory {
     /// What it does with receipts: fail so, or take them.
     pub fn receipts_fail(&self, with: Option<Status>) {
         self.0.lock().unwrap().receipts_fail = with;
+    }
+
+    /// What it does with notices: fail so, or take them.
+    pub fn notices_fail(&self, with: Option<Status>) {
+        self.0.lock().unwrap().notices_fail = with;
+    }
+
+    pub fn notices(&self) -> Vec<v1::OverdueNotice> {
+        self.0.lock().unwrap().notices.clone()
     }
 
     pub fn brought(&self) -> Vec<Brought> {
@@ -148,6 +159,18 @@ impl InboxService for Inbox {
         }
         inner.receipts.extend(request.into_inner().receipts);
         Ok(Response::new(v1::PushReceiptsResponse {}))
+    }
+
+    async fn notify_overdue(
+        &self,
+        request: Request<v1::NotifyOverdueRequest>,
+    ) -> Result<Response<v1::NotifyOverdueResponse>, Status> {
+        let mut inner = self.0.0.lock().unwrap();
+        if let Some(status) = &inner.notices_fail {
+            return Err(status.clone());
+        }
+        inner.notices.extend(request.into_inner().notice);
+        Ok(Response::new(v1::NotifyOverdueResponse {}))
     }
 }
 

@@ -34,6 +34,10 @@ async fn a_link_is_kept_and_shown_as_it_was_registered() {
     let mut operator = LinkServiceClient::new(operator);
     let got = operator.get_push_link(v1::GetPushLinkRequest { organ: "H49".into() }).await.unwrap();
     assert_eq!(got.into_inner().link, Some(kept));
+    let named = v1::PushLink { organ: "H49".into(), ..link(&endpoint) };
+    let request = v1::SetPushLinkRequest { link: Some(named), receipts_after: 0 };
+    let by_operator = operator.set_push_link(request).await.unwrap().into_inner().link.unwrap();
+    assert_eq!(by_operator.set_by, "operator:lan");
     let delete = || v1::DeletePushLinkRequest { organ: "H49".into() };
     operator.delete_push_link(delete()).await.unwrap();
     let gone = operator.delete_push_link(delete()).await.unwrap_err();

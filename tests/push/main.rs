@@ -11,12 +11,16 @@ mod setup;
 #[path = "../gateway/support.rs"]
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod site;
+#[path = "../support/workday.rs"]
+#[allow(dead_code, reason = "not every test binary uses all of it")]
+mod workday;
 
 mod certificates;
 mod delivering;
 mod endpoint;
 mod isolation;
 mod links;
+mod notices;
 mod outages;
 mod receipts;
 mod town;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
-use truc::proto::v1::{self, DeliveryCause, DeliveryState, ReceiptKind};
+use truc::proto::v1::{self, ChangeEffect, DeliveryCause, DeliveryState, ReceiptKind};
 
 use crate::endpoint::{Does, Endpoint};
-use crate::site::{soon, until};
+use crate::site::{Agency, soon, until};
 use crate::town::{get, link, rungs, set, site, stands, submit};
 
 fn unavailable() -> Does {
@@ -192,5 +192,47 @@ async fn deleted_or_paused_nothing_is_brought_and_what_waits_can_be_fetched() {
     submit(&g22, ["left".into()], "H49").await;
     assert_eq!(h49.fetch(1, 10).await.len(), 1);
     assert_eq!(endpoint.memory.ids(), ["brought"]);
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+async fn taken_back(by: &Agency, id: &str) -> ChangeEffect {
+    let document = Some(v1::change_target::Document::MessageId(id.to_owned()));
+    let request = v1::RecallRequest {
+        message_id: format!("back-{id}"),
+        target: Some(v1::ChangeTarget { document, recipients: Vec::new() }),
+        reason: "phát hành nhầm".to_owned(),
+        ..Default::default()
+    };
+    let recalled = soon("recall", by.exchange.clone().recall(request)).await.unwrap().into_inner();
+    recalled.acceptance.unwrap().changed.unwrap().deliveries[0].effect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_never_left_the_gateway_is_taken_back_at_once_and_what_may_have_is_asked_for() {
+    let site = site(&["push.retry_delay_min = \"1s\"", "push.retry_delay_max = \"10s\""]);
+    let endpoint = Endpoint::of(&site, "H49");
+    let url = link(&endpoint);
+    let (port, memory) = endpoint.kill();
+    let gateway = site.start();
+    let g22 = site.agency(&gateway, "G22").await;
+    set(&site, &gateway, "H49", url.clone()).await;
+    submit(&g22, (0..3).map(|n| format!("m-{n}")), "H49").await;
+    let failures = async || get(&site, &gateway, "H49").await.outage.map_or(0, |outage| outage.failures);
+    until("two attempts in vain", async || failures().await >= 2).await;
+    let tried = rungs(&g22, "m-0").await;
+    assert!(tried.contains(&(ReceiptKind::Deferred, 2, DeliveryCause::PushUnreachable)), "{tried:?}");
+    for id in ["m-0", "m-1"] {
+        assert_eq!(taken_back(&g22, id).await, ChangeEffect::Cancelled, "{id}");
+        stands(&g22, id, DeliveryState::Cancelled).await;
+    }
+    // It is there again, and has a look at what it is brought before it says that it takes nothing.
+    memory.always(unavailable());
+    let endpoint = Endpoint::start(&site, &site.organ("H49"), memory, port);
+    set(&site, &gateway, "H49", url).await;
+    let brought = endpoint.memory.has(1).await;
+    assert_eq!(brought[0].id, "m-2");
+    stands(&g22, "m-2", DeliveryState::Queued).await;
+    assert_eq!(taken_back(&g22, "m-2").await, ChangeEffect::Asked);
+    assert!(endpoint.memory.ids().iter().all(|id| id == "m-2"), "nothing else left the gateway");
     assert_eq!(gateway.stop(), Some(0));
 }

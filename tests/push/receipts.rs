@@ -20,7 +20,7 @@ async fn every_receipt_comes_in_order_across_failures_and_a_kill() {
     let g22 = site.agency(&gateway, "G22").await;
     submit(&g22, (0..20).map(|n| format!("m-{n}")), "H49").await;
     set(&site, &gateway, "G22", v1::PushLink { push_receipts: true, ..link(&endpoint) }).await;
-    gateway.logged("does not take receipts").await;
+    gateway.logged("does not take it").await;
     // That is no reason not to bring deliveries.
     submit(&site.agency(&gateway, "H49").await, ["back".into()], "G22").await;
     endpoint.memory.has(1).await;

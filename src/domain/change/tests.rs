@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
-use crate::domain::delivery::{self, Event, Hold, Lease, Outcome, Policy, Step};
+use crate::domain::delivery::{self, Event, Hold, Lease, Outcome, Policy, Step, Then};
 use crate::domain::duty::AcknowledgedBy;
-use crate::domain::receipt::ReceiptKind;
+use crate::domain::receipt::{Cause, ReceiptKind};
 use crate::domain::status::{self, Decided, Party, Report, Staff, Standing, Status};
 use crate::domain::time::Timestamp;
 
@@ -214,7 +214,8 @@ impl World {
         both.standing = next;
         both.reports.push(report);
         both.kinds.push(ReceiptKind::Status);
-        assert!(both.progress.attempt > 0, "only what was handed over has a status");
+        let is_known = both.progress.may_be_known() || was.request.is_some();
+        assert!(is_known, "only what was handed over or is asked about has a status");
         if was.request.is_some() && next.request.is_none() {
             both.carrier = None;
             if code == StatusCode::ChangeAgreed && !both.progress.state.is_end() {
@@ -247,17 +248,17 @@ impl World {
         }
         for (place, request, effect) in plan.effects {
             let (id, recipient) = (found[place].delivery.0, &found[place].recipient);
-            let (attempt, before) = (found[place].progress.attempt, found[place].progress.state);
+            let (known, before) = (found[place].progress.may_be_known(), found[place].progress.state);
             match effect {
                 Effect::Cancelled => {
-                    assert_eq!(attempt, 0);
+                    assert!(!known);
                     self.step(id, &Event::Cancel { agreed: false, reason: String::new() });
                     assert_eq!(self.all[&id].progress.state, State::Cancelled);
                 }
                 Effect::Asked => {
                     let carrier = carriers.get(recipient).copied().expect("who is asked is told");
                     let both = self.all.get_mut(&id).unwrap();
-                    assert!(attempt > 0 && both.standing.request.is_none(), "one request at a time");
+                    assert!(known && both.standing.request.is_none(), "one request at a time");
                     both.standing.request = Some(request);
                     both.carrier = Some(carrier);
                     both.kinds.push(ReceiptKind::Requested);
@@ -275,12 +276,16 @@ impl World {
         let ids: Vec<_> = self.all.keys().copied().collect();
         let id = self.rng.choice(ids).expect("there is a document");
         let lease = Lease(self.all[&id].progress.attempt);
-        let event = match self.rng.u8(..16) {
+        let event = match self.rng.u8(..17) {
             0..4 => Event::Offer { hold: Hold::Stream, until: t(self.clock + 5) },
             4..7 => Event::Settle { lease, outcome: Outcome::Delivered },
             7 => Event::Settle { lease, outcome: Outcome::Rejected { reason: "r".into() } },
             8 => Event::Settle { lease, outcome: Outcome::Deferred { reason: "d".into(), retry_at: None } },
             9 => Event::Due,
+            12 => {
+                let then = Then::Spare { retry_at: t(self.clock), unsent: self.rng.bool() };
+                Event::NotTaken { lease, cause: Cause::PushUnreachable, reason: String::new(), then }
+            }
             10..12 if self.changes < 4 => return self.change(),
             _ => {
                 let code = StatusCode::ALL[self.rng.usize(..StatusCode::ALL.len())];
@@ -313,7 +318,7 @@ impl World {
                 assert!(is_there && (!carrier.is_end() || *carrier == State::Delivered), "d{id}: {both:?}");
                 assert!(both.can_say(StatusCode::ChangeAgreed) && both.can_say(StatusCode::ChangeRefused));
             }
-            if both.progress.state == State::Cancelled && both.progress.attempt > 0 {
+            if both.progress.state == State::Cancelled && both.progress.may_be_known() {
                 let agreed = |report: &Report| report.status.code == StatusCode::ChangeAgreed;
                 assert!(
                     both.reports.iter().any(agreed),

@@ -263,7 +263,8 @@ fn what_an_endpoint_did_not_take_is_spared_retried_or_parked() {
     // For reasons of the link, more often than there are attempts.
     for attempt in 1..=8 {
         now = offered(&now, t(1));
-        let (next, entry) = moved(&now, &not_taken(attempt, Then::Spare { retry_at: t(90) }), t(2));
+        let spare = Then::Spare { retry_at: t(90), unsent: false };
+        let (next, entry) = moved(&now, &not_taken(attempt, spare), t(2));
         let entry = entry.unwrap();
         assert_eq!((next.state, next.spared, next.due_at), (State::Queued, attempt, Some(t(1_000))));
         assert_eq!((entry.kind, entry.retry_time), (ReceiptKind::Deferred, Some(t(90))));
@@ -280,4 +281,29 @@ fn what_an_endpoint_did_not_take_is_spared_retried_or_parked() {
     let late = step(&parked, &not_taken(9, Then::Park), t(4), &POLICY, 0.0);
     assert_eq!(late, Err(StepRefused::LeaseLost));
     assert_eq!(step(&now, &not_taken(8, Then::Park), t(4), &POLICY, 0.0), Err(StepRefused::LeaseLost));
+}
+
+#[test]
+fn of_what_nothing_was_sent_its_recipient_can_say_nothing_and_its_sender_everything() {
+    let spared = |now: &Progress, unsent| {
+        let then = Then::Spare { retry_at: t(90), unsent };
+        let (cause, reason) = (Cause::PushUnreachable, String::new());
+        moved(now, &Event::NotTaken { lease: Lease(now.attempt), cause, reason, then }, t(2)).0
+    };
+    let cancel = |now: &Progress| {
+        step(now, &Event::Cancel { agreed: false, reason: String::new() }, t(3), &POLICY, 0.0)
+    };
+    let mut now = Progress::accepted(t(1_000));
+    for attempt in 1..=3 {
+        now = offered(&now, t(1));
+        assert_eq!(cancel(&now), Err(StepRefused::Offered), "it may be on its way");
+        now = spared(&now, true);
+        assert_eq!((now.attempt, now.unsent, now.may_be_known()), (attempt, attempt, false));
+    }
+    let late = Event::Settle { lease: Lease(3), outcome: Outcome::Delivered };
+    assert_eq!(step(&now, &late, t(3), &POLICY, 0.0), Err(StepRefused::LeaseLost), "nobody was sent it");
+    assert!(matches!(cancel(&now), Ok(Step::Moved(Progress { state: State::Cancelled, .. }, Some(_)))));
+    let once = spared(&offered(&now, t(2)), false);
+    assert!(once.may_be_known());
+    assert_eq!(cancel(&spared(&offered(&once, t(2)), true)), Err(StepRefused::Offered), "it was sent once");
 }

@@ -26,7 +26,7 @@ fn t(seconds: u64) -> Timestamp {
 }
 
 fn trouble(cause: Cause) -> Trouble {
-    Trouble { cause, reason: "r".into(), retry_in: None }
+    Trouble { cause, reason: "r".into(), retry_in: None, unsent: false }
 }
 
 fn away() -> Said {

@@ -154,7 +154,10 @@ pub fn decide<'r>(
         return Err(ReportRefused::NoReason(code));
     }
     let is_away = matches!(progress.state, State::Expired | State::Cancelled | State::Redirected);
-    if progress.attempt == 0 || is_away {
+    // Who is asked about it may answer, even where the attempt that was under way then came to nothing.
+    let is_answer =
+        now.request.is_some() && matches!(code, StatusCode::ChangeAgreed | StatusCode::ChangeRefused);
+    if is_away || !(progress.may_be_known() || is_answer) {
         return Err(ReportRefused::NotHandedOver(progress.state));
     }
     let next = match (code, now.request) {

@@ -88,6 +88,7 @@ CREATE TABLE delivery (
     hold          smallint,             -- what holds its lease: 0 a stream, 1 a fetch, 2 the recipient's own queue
     status        smallint,             -- the last business status, by its number; null while none was reported
     spared        bigint   NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    unsent        bigint   NOT NULL DEFAULT 0, -- attempts among those made of which nothing left the gateway
     request       smallint,             -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
     carries       smallint NOT NULL,    -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
     acknowledge_by  bigint NOT NULL,    -- until when it is to be acknowledged
@@ -225,7 +226,7 @@ CREATE TABLE push_link (
     receipts      boolean  NOT NULL,    -- whether receipts are brought too
     enabled       boolean  NOT NULL,    -- whether anything is
     set_at        bigint   NOT NULL,    -- when it was registered so
-    set_by        text     NOT NULL,    -- by which organ, or `operator`
+    set_by        text     NOT NULL,    -- by whom: an organ id, or `operator:NAME`
     out_since     bigint,               -- since when the endpoint takes nothing; null while it does
     failures      bigint   NOT NULL DEFAULT 0, -- how often it was tried in vain since
     cause         smallint,             -- why, as in receipt

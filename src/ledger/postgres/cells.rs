@@ -97,7 +97,7 @@ impl<'a> Cells<'a> {
         Ok(Duty { acknowledge_by, acknowledged_at, overdue_at: self.time_if_any()? })
     }
 
-    /// State, attempt, hold, due time, expiry, spared attempts.
+    /// State, attempt, hold, due time, expiry, spared attempts, those of which nothing was sent.
     pub fn progress(&mut self) -> Result<Progress, Fault> {
         Ok(Progress {
             state: self.code()?,
@@ -106,6 +106,7 @@ impl<'a> Cells<'a> {
             due_at: self.time_if_any()?,
             expires_at: self.time()?,
             spared: self.small()?,
+            unsent: self.small()?,
         })
     }
 }

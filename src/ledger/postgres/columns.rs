@@ -248,6 +248,7 @@ pub(super) struct Moves {
     pub spared: Vec<i64>,
     pub acknowledged_at: Vec<Option<i64>>,
     pub overdue_at: Vec<Option<i64>>,
+    pub unsent: Vec<i64>,
 }
 
 impl Moves {
@@ -272,6 +273,7 @@ impl Moves {
         self.spared.push(now.spared.into());
         self.acknowledged_at.push(row.duty.acknowledged_at.map(Timestamp::as_micros));
         self.overdue_at.push(row.duty.overdue_at.map(Timestamp::as_micros));
+        self.unsent.push(now.unsent.into());
     }
 }
 

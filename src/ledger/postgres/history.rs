@@ -27,7 +27,7 @@ macro_rules! message {
 
 macro_rules! delivery_columns {
     () => {
-        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared,
+        "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.unsent,
          d.ended_at, d.status, d.request, d.carries, d.acknowledge_by, d.acknowledged_at, d.overdue_at"
     };
 }

@@ -161,7 +161,7 @@ async fn put_changes(link: &Link, sheet: &Sheet<'_>) -> Result<(), Fault> {
 }
 
 async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
-    let parameters: Parameters<'_, 18> = [
+    let parameters: Parameters<'_, 19> = [
         &m.id,
         &m.was_state,
         &m.was_attempt,
@@ -180,6 +180,7 @@ async fn move_deliveries(link: &Link, m: &Moves) -> Result<(), Fault> {
         &m.spared,
         &m.acknowledged_at,
         &m.overdue_at,
+        &m.unsent,
     ];
     let update = link.client.execute(&link.statements.move_deliveries, &parameters);
     exactly("move_deliveries", m.id.len(), update).await

@@ -141,7 +141,7 @@ pub(super) async fn delivery_of(
                  ORDER BY key DESC LIMIT $4) m
              JOIN delivery d ON d.id BETWEEN m.first_delivery AND m.last_delivery AND d.message = m.key
              WHERE d.recipient = (SELECT ref FROM organ WHERE id = $3)
-             ORDER BY ($5 AND d.request IS NOT NULL) DESC, d.attempt > 0 DESC, d.id DESC LIMIT 1",
+             ORDER BY ($5 AND d.request IS NOT NULL) DESC, d.attempt > d.unsent DESC, d.id DESC LIMIT 1",
         )
         .await?;
     let limit = at_most(MESSAGES_OF_DOCUMENT_MAX);

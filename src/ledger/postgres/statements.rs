@@ -36,7 +36,7 @@ statements! {
         JOIN message m ON m.sender = w.sender AND m.message_id = w.message_id";
     /// These deliveries as they stand, with the last receipt of the message of each.
     deliveries: "SELECT d.id, d.message, d.sender, d.recipient, a.id, d.addressed_to, d.lane, d.payload_bytes, d.holder,
-            d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.receipt_sequence IS NOT NULL,
+            d.state, d.attempt, d.hold, d.due_at, d.expires_at, d.spared, d.unsent, d.receipt_sequence IS NOT NULL,
             coalesce(d.receipt_sequence, l.message_sequence), coalesce(d.receipt_time, l.time), d.status, d.origin,
             d.request, d.carries, d.ended_at, d.acknowledge_by, d.acknowledged_at, d.overdue_at
         FROM delivery d LEFT JOIN organ a ON a.ref = d.addressed_to
@@ -81,12 +81,13 @@ statements! {
             due_at = w.due_at, ended_at = coalesce(w.ended_at, d.ended_at),
             receipt_sequence = w.receipt_sequence, receipt_time = w.receipt_time, status = w.status,
             request = w.request, spared = w.spared, acknowledged_at = w.acknowledged_at,
-            overdue_at = w.overdue_at
+            overdue_at = w.overdue_at, unsent = w.unsent
         FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::smallint[], $5::bigint[], $6::smallint[],
             $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::smallint[], $13::smallint[],
-            $14::smallint[], $15::smallint[], $16::bigint[], $17::bigint[], $18::bigint[])
+            $14::smallint[], $15::smallint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[])
             AS w (id, was_state, was_attempt, state, attempt, hold, holder, due_at, ended_at, receipt_sequence,
-                receipt_time, was_status, status, was_request, request, spared, acknowledged_at, overdue_at)
+                receipt_time, was_status, status, was_request, request, spared, acknowledged_at, overdue_at,
+                unsent)
         WHERE d.id = w.id AND d.state = w.was_state AND d.attempt = w.was_attempt
             AND d.status IS NOT DISTINCT FROM w.was_status AND d.request IS NOT DISTINCT FROM w.was_request";
     /// New receipts.

@@ -64,6 +64,7 @@ CREATE TABLE delivery (
     ended_at      INTEGER,               -- when it ended
     status        INTEGER,               -- the last business status, by its number; null while none was reported
     spared        INTEGER NOT NULL DEFAULT 0, -- attempts among those made that do not count: failed for reasons of the link, or made before a replay
+    unsent        INTEGER NOT NULL DEFAULT 0, -- attempts among those made of which nothing left the gateway
     request       INTEGER,               -- what its recipient is asked and has not answered: 1 recall, 2 update, 3 replacement
     carries       INTEGER NOT NULL DEFAULT 0, -- 0 its message, 1 its message and requests about earlier ones, 2 requests only
     acknowledge_by  INTEGER NOT NULL,    -- until when it is to be acknowledged
@@ -185,7 +186,7 @@ CREATE TABLE push_link (
     receipts      INTEGER NOT NULL,      -- 1 when receipts are brought too
     enabled       INTEGER NOT NULL,      -- 1 when anything is
     set_at        INTEGER NOT NULL,      -- when it was registered so
-    set_by        TEXT    NOT NULL,      -- by which organ, or `operator`
+    set_by        TEXT    NOT NULL,      -- by whom: an organ id, or `operator:NAME`
     out_since     INTEGER,               -- since when the endpoint takes nothing; null while it does
     failures      INTEGER NOT NULL DEFAULT 0, -- how often it was tried in vain since
     cause         INTEGER,               -- why, see codes.rs

@@ -21,7 +21,8 @@ const MESSAGE: &str =
 /// What [`delivery`] reads, of a table `d`.
 pub(super) const DELIVERY: &str =
     "d.id, d.recipient, d.addressed_to, d.state, d.attempt, d.hold, d.due_at, d.expires_at,
-    d.ended_at, d.status, d.request, d.carries, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at";
+    d.ended_at, d.status, d.request, d.carries, d.spared, d.acknowledge_by, d.acknowledged_at, d.overdue_at,
+    d.unsent";
 
 /// Messages with their payloads.
 pub(super) fn messages(
@@ -215,6 +216,7 @@ pub(super) fn delivery(
             due_at: row.get::<_, Option<Code<_>>>(from + 6)?.map(|code| code.0),
             expires_at: row.get::<_, Code<_>>(from + 7)?.0,
             spared: row.get(from + 12)?,
+            unsent: row.get(from + 16)?,
         },
         ended_at: row.get::<_, Option<Code<_>>>(from + 8)?.map(|code| code.0),
         status: row.get::<_, Option<Code<_>>>(from + 9)?.map(|code| code.0),

@@ -110,7 +110,7 @@ pub(super) fn delivery_of(
         "SELECT d.id FROM (SELECT key, first_delivery, deliveries FROM message
              WHERE sender = ?1 AND document_id = ?2 ORDER BY key DESC LIMIT ?4) m
          JOIN delivery d ON d.id >= m.first_delivery AND d.id < m.first_delivery + m.deliveries
-         WHERE d.recipient = ?3 ORDER BY (?5 AND d.request IS NOT NULL) DESC, d.attempt > 0 DESC, d.id DESC LIMIT 1",
+         WHERE d.recipient = ?3 ORDER BY (?5 AND d.request IS NOT NULL) DESC, d.attempt > d.unsent DESC, d.id DESC LIMIT 1",
     )?
     .query_row((sender, document_id, recipient, at_most(MESSAGES_OF_DOCUMENT_MAX), answers), |row| {
         row.get(0).map(DeliveryId)

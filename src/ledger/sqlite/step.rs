@@ -164,7 +164,8 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
     // delivery.read
     db.prepare_cached(
         "SELECT message, sender, recipient, addressed_to, lane, payload_bytes, state, attempt, hold, due_at,
-             expires_at, status, request, carries, spared, ended_at, acknowledge_by, acknowledged_at, overdue_at
+             expires_at, status, request, carries, spared, ended_at, acknowledge_by, acknowledged_at, overdue_at,
+             unsent
          FROM delivery WHERE id = ?1",
     )?
     .query_row([bounded(delivery.0)], |row| {
@@ -182,6 +183,7 @@ pub(super) fn read(db: &Connection, delivery: DeliveryId) -> rusqlite::Result<Op
                 due_at: row.get::<_, Option<Code<_>>>(9)?.map(|code| code.0),
                 expires_at: row.get::<_, Code<_>>(10)?.0,
                 spared: row.get(14)?,
+                unsent: row.get(19)?,
             },
             status: row.get::<_, Option<Code<_>>>(11)?.map(|code| code.0),
             request: row.get::<_, Option<Code<_>>>(12)?.map(|code| code.0),
@@ -214,7 +216,7 @@ fn update(
     let moved = db
         .prepare_cached(
             "UPDATE delivery SET state = ?4, attempt = ?5, hold = ?6, due_at = ?7, ended_at = ?8, spared = ?9,
-                 acknowledged_at = ?10
+                 acknowledged_at = ?10, unsent = ?11
              WHERE id = ?1 AND state = ?2 AND attempt = ?3",
         )?
         .execute((
@@ -228,6 +230,7 @@ fn update(
             ended_at,
             to.spared,
             duty.acknowledged_at.map(Code),
+            to.unsent,
         ))?;
     if moved == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(moved)) }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use truc::domain::change::{Answer, ChangeKind, DocumentRef, Effect, NotPlanned, OpenRequest};
-use truc::domain::delivery::{DeliveryId, Event, Outcome, State, StepRefused};
-use truc::domain::receipt::{Asserter, Receipt, ReceiptKind};
+use truc::domain::delivery::{DeliveryId, Event, Lease, Outcome, State, StepRefused, Then};
+use truc::domain::receipt::{Asserter, Cause, Receipt, ReceiptKind};
 use truc::domain::status::{Request, StatusCode};
 use truc::ledger::{AcceptRefused, Acceptance, Accepted, Effected, StepError};
 
@@ -436,4 +436,36 @@ pub async fn recalls_against_offers<L: LedgerUnderTest>() {
         let state = record(&open, &format!("m{n}"), 0).await.progress.state;
         assert_eq!(state == State::Cancelled, !offered);
     }
+}
+
+pub async fn what_was_never_sent_is_taken_back_at_once<L: LedgerUnderTest>() {
+    let open = Open::<L>::new().await;
+    let accepted = open.accepted(letter("G22", "one", &["H49", "H57"])).await;
+    let [unsent, sent] = [0, 1].map(|n| accepted.deliveries[n].id);
+    let spare = |delivery, lease, unsent| {
+        let (cause, then) = (Cause::PushUnreachable, Then::Spare { retry_at: t(9), unsent });
+        let event = Event::NotTaken { lease: Lease(lease), cause, reason: "why".into(), then };
+        step(delivery, event, t(3))
+    };
+    for attempt in 1..=3 {
+        for delivery in [unsent, sent] {
+            open.step(offer(delivery, t(2))).await.unwrap();
+            open.step(spare(delivery, attempt, delivery == unsent || attempt == 3)).await.unwrap();
+        }
+    }
+    let mut open = open.killed().await;
+    let early = open.report(report(unsent, "H49", StatusCode::Arrived, "", t(4))).await;
+    assert!(early.is_err(), "nobody was handed it");
+    assert_eq!(record(&open, "one", 0).await.progress.unsent, 3);
+    open.told();
+    let recalled = open.accepted(at(recall("G22", "back", "one"), 5)).await;
+    assert_eq!(
+        effects(&recalled).iter().map(|(effect, _)| *effect).collect::<Vec<_>>(),
+        [Effect::Cancelled, Effect::Asked]
+    );
+    assert_eq!(record(&open, "one", 0).await.progress.state, State::Cancelled);
+    let receipts = open.receipts("G22").await;
+    assert_eq!(kinds(&receipts, unsent).last(), Some(&ReceiptKind::Cancelled));
+    assert_eq!(kinds(&receipts, sent).last(), Some(&ReceiptKind::Requested));
+    assert_gapless(&receipts);
 }

@@ -47,6 +47,7 @@ impl<L: LedgerUnderTest> Told<L> {
                 due_at: Some(lease),
                 expires_at: t(EXPIRY),
                 spared: 0,
+                unsent: 0,
             }
         );
         self.rungs.push((ReceiptKind::Offered, attempt, None, Asserter::Gateway, at, None));

@@ -59,7 +59,7 @@ pub async fn a_link_is_kept_as_it_was_set_across_a_kill<L: LedgerUnderTest>() {
         server: Server::Certificate(Hash::of(b"certificate")),
         receipts: false,
         enabled: false,
-        set_by: "operator".to_owned(),
+        set_by: "operator:lan".to_owned(),
         ..link("H05", 2)
     };
     assert!(open.set(&by_name).await && open.set(&by_certificate).await);

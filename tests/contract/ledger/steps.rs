@@ -218,7 +218,11 @@ pub async fn an_attempt_that_is_spared_does_not_count<L: LedgerUnderTest>() {
     };
     for attempt in 1..=7 {
         open.step(offer(id, t(2))).await.unwrap();
-        let spared = open.step(not_taken(attempt, Then::Spare { retry_at: t(50) })).await.unwrap().progress;
+        let spared = open
+            .step(not_taken(attempt, Then::Spare { retry_at: t(50), unsent: false }))
+            .await
+            .unwrap()
+            .progress;
         assert_eq!((spared.state, spared.attempt, spared.spared), (State::Queued, attempt, attempt));
     }
     let open = open.killed().await;
