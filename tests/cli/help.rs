@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 52] = [
+const COMMANDS: [&str; 53] = [
     "",
     "sandbox",
     "serve",
@@ -49,6 +49,7 @@ const COMMANDS: [&str; 52] = [
     "hold list",
     "organs",
     "resolve",
+    "limits",
     "amqp",
     "amqp users",
     "amqp parked",
