@@ -190,7 +190,7 @@ mod tests {
         assert!(windows.map().is_empty(), "nothing is kept of an organ that holds nothing");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_finds_no_room_is_told_of_it() {
         let (windows, organ) = (Windows::default(), OrganId::parse("H49").unwrap());
         let (mut one, mut other) = (windows.share(&organ), windows.share(&organ));
@@ -204,9 +204,13 @@ mod tests {
         windows.release(&organ, [(DeliveryId(0), Lease(1))]);
         other.freed(at(0)).await;
         one.room(MAX, 1, at(0)).hold(held(3..4, 60));
-        assert_eq!(other.room(MAX, 1, at(0)).count(), 0);
-        let began = tokio::time::Instant::now();
-        other.freed(at(0)).await;
-        assert_eq!(began.elapsed(), Duration::from_secs(60), "when the first lease ends");
+        let soon = at(60).plus(Duration::from_millis(20));
+        one.room(MAX, 1, at(60)).hold([((DeliveryId(4), Lease(1)), soon)]);
+        one.room(MAX, 2, at(60)).hold(held(5..7, 90));
+        assert_eq!(other.room(MAX, 1, at(60)).count(), 0);
+        let began = std::time::Instant::now();
+        other.freed(at(60)).await;
+        assert!(began.elapsed() >= Duration::from_millis(20), "when the first lease ends");
+        assert_eq!(other.room(MAX, 1, soon).count(), 1);
     }
 }
