@@ -56,6 +56,7 @@ impl Surroundings {
 }
 
 /// Stamps tests over the set-ups.
+#[allow(unused_macros, reason = "not every test binary stamps its tests")]
 macro_rules! in_each_set_up {
     (@in $module:ident $set_up:ident $($test:ident)*) => {
         mod $module {
@@ -71,5 +72,6 @@ macro_rules! in_each_set_up {
         $crate::setup::in_each_set_up! { @in scale_out ScaleOut $($test)* }
     };
 }
+
 #[allow(unused_imports, reason = "not every test binary stamps its tests")]
 pub(crate) use in_each_set_up;
