@@ -5,8 +5,8 @@ use std::path::Path;
 
 use time::Date;
 
-use super::organ::{Binding, Organ, Rename};
 use super::Directory;
+use super::organ::{Binding, Organ, Rename};
 use crate::domain::limits::SUCCESSORS_MAX;
 use crate::domain::organ_id::OrganId;
 
