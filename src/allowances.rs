@@ -32,7 +32,7 @@ pub struct Allowance {
     pub payload_bytes_max: Option<u64>,
     /// Open deliveries its mailbox may hold.
     pub mailbox_deliveries_max: Option<u64>,
-    /// Deliveries one of its collectors may hold unsettled.
+    /// Deliveries its collectors and fetches may hold unsettled on a node, together.
     pub window_max: Option<u32>,
     /// The document types it takes, in lower case; empty for all.
     pub document_types: Box<[Box<str>]>,

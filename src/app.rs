@@ -139,6 +139,27 @@ struct Parts {
     bridge: Option<Bridge>,
 }
 
+impl Parts {
+    /// Starts what goes on beside calls.
+    fn tend(
+        &self,
+        config: &Config,
+        stop: &CancellationToken,
+        drain: &CancellationToken,
+    ) -> Vec<JoinHandle<()>> {
+        let stalls = Stalls::new(Arc::clone(&self.dispatch), config.delivery.stall_after);
+        let mut tended = vec![
+            tokio::spawn(stalls.run(stop.child_token())),
+            tokio::spawn(Arc::clone(&self.redirects).run(stop.child_token())),
+            tokio::spawn(Arc::clone(&self.pushes).run(drain.child_token())),
+            tokio::spawn(Arc::clone(&self.duties).run(stop.child_token())),
+        ];
+        let retention = assemble::retention(config, self);
+        tended.extend(retention.map(|retention| tokio::spawn(retention.run(stop.child_token()))));
+        tended
+    }
+}
+
 impl Gateway {
     /// Starts everything; when this returns, calls are answered.
     pub async fn start(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
@@ -197,32 +218,17 @@ impl Gateway {
             stop.child_token(),
         ));
         background.push(tokio::spawn(timers.run(stop.child_token())));
-        let stalls = Stalls::new(Arc::clone(&parts.dispatch), config.delivery.stall_after);
-        background.push(tokio::spawn(stalls.run(stop.child_token())));
         background.push(tokio::spawn(housekeeping(intake, Arc::clone(&parts.tls), stop.child_token())));
-        background.push(tokio::spawn(Arc::clone(&parts.redirects).run(stop.child_token())));
-        if let Some(retention) = assemble::retention(config, &parts) {
-            background.push(tokio::spawn(retention.run(stop.child_token())));
-        }
-        background.push(tokio::spawn(Arc::clone(&parts.pushes).run(drain.child_token())));
-        background.push(tokio::spawn(Arc::clone(&parts.duties).run(stop.child_token())));
+        background.extend(parts.tend(config, &stop, &drain));
         let parts = Arc::new(parts);
         let control = Control::bind(&config.ops.control)
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;
         let draining = Draining { drain: drain.clone(), streams: tasks.clone() };
         background.push(tokio::spawn(control.run(orders::of(&parts, draining), stop.child_token())));
         let ops = watch::server(config, &parts, exposition, &drain).await?;
-        let ops_address = ops.local_addr().map_err(|source| StartError::Listen {
-            key: "ops.listen",
-            listen: config.ops.listen,
-            source,
-        })?;
-        let stopped = stop.clone();
-        background.push(tokio::spawn(async move {
-            if let Err(error) = ops.run(async move { stopped.cancelled().await }).await {
-                tracing::error!(%error, "the listener of metrics and probes failed");
-            }
-        }));
+        let unheard = |source| StartError::Listen { key: "ops.listen", listen: config.ops.listen, source };
+        let ops_address = ops.local_addr().map_err(unheard)?;
+        background.push(tokio::spawn(watch::run(ops, stop.clone())));
         let organs = parts.directory.load().len();
         tracing::info!(%address, %ops_address, organs, recovered, "the gateway is up");
         let (drain_delay, grace) = (config.gateway.drain_delay, config.gateway.shutdown_grace);

@@ -20,6 +20,7 @@ mod exit;
 mod files;
 mod hold;
 mod json;
+mod limits;
 mod link;
 mod organs;
 mod out;
@@ -78,6 +79,7 @@ enum Command {
     Hold(hold::Hold),
     Organs(organs::Organs),
     Resolve(organs::Resolve),
+    Limits(limits::Limits),
     Amqp(amqp::Amqp),
     Bench(bench::Bench),
     #[command(hide = true)]
@@ -112,6 +114,7 @@ pub fn run() -> ExitCode {
         Command::Hold(hold) => hold.run(lang),
         Command::Organs(organs) => organs.run(lang),
         Command::Resolve(resolve) => resolve.run(lang),
+        Command::Limits(limits) => limits.run(lang),
         Command::Amqp(amqp) => amqp.run(lang),
         Command::Bench(bench) => bench.run(),
         Command::BenchClient(client) => client.run(),

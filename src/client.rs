@@ -213,6 +213,15 @@ impl Agency {
         self.patience.call(resolve).await
     }
 
+    /// What an organ takes, and how fast the certificate's may submit; without an id, of the certificate's organ.
+    pub async fn limits(&self, organ_id: &str) -> Result<v1::GetLimitsResponse, CallError> {
+        let get = async || {
+            let request = v1::GetLimitsRequest { organ_id: organ_id.to_owned() };
+            self.directory.clone().get_limits(timed(request, CALL_TIMEOUT)).await
+        };
+        self.patience.call(get).await
+    }
+
     /// Follows the directory.
     pub async fn watch_directory(&self, request: v1::WatchRequest) -> Result<DirectoryChanges, CallError> {
         let watch = async || self.directory.clone().watch(request.clone()).await;

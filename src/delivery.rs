@@ -30,6 +30,7 @@ mod served;
 mod stalls;
 mod strays;
 mod timers;
+mod windows;
 
 pub use collector::{CollectorOptions, Handed};
 pub use dead::{Verdict, no_dead_letter};
@@ -43,6 +44,7 @@ pub use served::{Served, Serving};
 pub use stalls::Stalls;
 pub use strays::{Pile, Strays};
 pub use timers::Timers;
+pub use windows::Windows;
 
 /// How long a caller should wait before it tries a ledger again that could not do its work.
 pub const LEDGER_RETRY_DELAY: Duration = Duration::from_secs(1);
@@ -57,6 +59,8 @@ pub struct Dispatch {
     pub hot: Arc<HotMessages>,
     /// Which mailboxes are served on this node.
     pub served: Served,
+    /// How much organs hold on this node.
+    pub windows: Windows,
     /// Where each sender's log of receipts ends.
     pub heads: Heads,
     /// Closed organs, and the mail that was seen for them.
@@ -89,6 +93,12 @@ impl Offered {
     pub fn lease(&self) -> Lease {
         Lease(self.stepped.progress.attempt)
     }
+
+    /// What is held, until when.
+    fn held(&self) -> ((DeliveryId, Lease), Timestamp) {
+        let until = self.stepped.progress.due_at.unwrap_or(Timestamp::EPOCH);
+        ((self.stepped.delivery, self.lease()), until)
+    }
 }
 
 /// What a recipient says of one delivery.
@@ -108,8 +118,8 @@ pub type WrittenSettlement = (String, Result<Settlement, Refusal>);
 /// A settlement as it was written, and where the delivery stands now, or why the settlement was not taken.
 pub type SettleAnswer = (String, Result<State, Refusal>);
 
-/// A settlement as it was written, and what kind of outcome the ledger is asked to record.
-type ReadSettlement = (String, Result<SettlementOutcome, Refusal>);
+/// A settlement as it was written, and what kind of outcome the ledger is asked to record for what is held.
+type ReadSettlement = (String, Result<(SettlementOutcome, (DeliveryId, Lease)), Refusal>);
 
 impl Dispatch {
     /// Settles deliveries an organ holds, on behalf of it by whoever spoke. Answers in order.
@@ -124,7 +134,7 @@ impl Dispatch {
             true => Vec::new(),
             false => self.ledger.step(requests).await?.await?,
         };
-        Ok(self.settle_answers(batch, answers))
+        Ok(self.settle_answers(organ, batch, answers))
     }
 
     /// The steps a batch of settlements asks for; those that cannot be understood ask for none.
@@ -150,7 +160,7 @@ impl Dispatch {
                     at,
                     by: Asserter::Organ(by.clone()),
                 });
-                kind
+                (kind, (delivery, lease))
             });
             (id, outcome)
         });
@@ -159,12 +169,16 @@ impl Dispatch {
 
     fn settle_answers(
         &self,
+        organ: &OrganId,
         batch: Vec<ReadSettlement>,
         answers: Vec<Result<Stepped, StepError>>,
     ) -> Vec<SettleAnswer> {
+        // Settled or refused: this attempt is held no more.
+        let held = batch.iter().filter_map(|(_, read)| read.as_ref().ok().map(|(_, held)| *held));
+        self.windows.release(organ, held);
         let mut answers = answers.into_iter();
         let settled = batch.into_iter().map(|(id, understood)| {
-            let result = understood.and_then(|outcome| {
+            let result = understood.and_then(|(outcome, _)| {
                 let answer = answers.next().expect("the ledger answers every step of a batch");
                 let stepped = answer.map_err(settle_refused)?;
                 self.metrics.settlements.of(outcome).increment(1);

@@ -21,7 +21,7 @@
 //! 7. *Commits are told.* After each commit one [`Commit`] goes to the receiver given at opening, before the answers of that
 //!    commit are given. A reader called after it sees what it tells of. Where several nodes write, each is told of the
 //!    others' receipts and due times too, and by [`Commit::missed`] when it may not have been.
-//! 8. *A delivery whose recipient has closed* is redirected by one step ([`Event::Redirect`]): it ends, and a new delivery of the same
+//! 8. *A delivery whose recipient has closed* is redirected by one step ([`Event::Redirect`](crate::domain::delivery::Event::Redirect)): it ends, and a new delivery of the same
 //!    message takes its place in the mailbox of the organ that took over, in the same commit and with one receipt, which is the new
 //!    delivery's and names both. What was accepted stays as it was answered. Mailboxes may grow beyond their bound by it.
 //! 9. *What the broker has not confirmed is known*, where the ledger is opened with an outbox: each delivery that becomes ready is
@@ -44,368 +44,48 @@
 //! 16. *That a delivery was not acknowledged in time is noted once*, however often and by however many nodes it is asked: decided by
 //!     [`crate::domain::duty::Duty`], with a receipt of kind overdue.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::watch;
 
 use crate::domain::calendar::Day;
-use crate::domain::change::{Change, DocumentRef, NotPlanned};
-use crate::domain::delivery::{DeliveryId, Event, Progress, State, StepRefused};
-use crate::domain::duty::Duty;
+use crate::domain::delivery::DeliveryId;
 use crate::domain::link::LinkRecord;
-use crate::domain::message::{Hash, Lane, MessageId};
+use crate::domain::message::{Lane, MessageId};
 use crate::domain::organ_id::OrganId;
-use crate::domain::receipt::{Asserter, Receipt};
-use crate::domain::status::{Request, StatusCode};
+use crate::domain::receipt::Receipt;
 use crate::domain::time::Timestamp;
 
+mod acceptance;
 mod changes;
 mod codes;
+mod commits;
 mod custody;
 mod duties;
 mod links;
+mod pending;
 pub mod postgres;
+mod records;
 mod reports;
 pub mod sqlite;
+mod steps;
 
+pub use acceptance::{
+    AcceptAnswers, AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, Message,
+};
 pub use changes::{About, Changed, Effected, LINEAGE_MAX, Link};
+pub use commits::{BecameReady, Commit, Commits};
 pub use custody::{
     Custody, DeadFilter, DeadLetter, Decision, Hold, HoldError, HoldRequest, KeptBody, PurgeAnswers,
     PurgeRequest, Purged, ReleaseRequest,
 };
 pub use duties::{DutyBounds, DutyDay, DutyFigures, OverdueOf};
 pub use links::{LinkChange, Nodes};
+pub use pending::{Error, Pending};
+pub use records::{
+    Between, DeliveryRecord, KeyedMessage, MailboxTally, MessageKey, MessageRecord, StatusFile, Story, Tally,
+};
 pub use reports::{ReportAnswers, ReportError, ReportRequest, Reported};
-
-/// The ledger's own number for a message. Rises in the order of acceptance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageKey(pub u64);
-
-/// A message as it is kept. Immutable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
-    /// The sending organ.
-    pub sender: OrganId,
-    /// The sender's id for it.
-    pub message_id: MessageId,
-    /// By which a repeated submission is known.
-    pub content_hash: Hash,
-    /// SHA-256 of the payload.
-    pub payload_hash: Hash,
-    /// The header in the contract's encoding; the ledger does not look into it.
-    pub header: Bytes,
-    /// The payload.
-    pub payload: Bytes,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// When its open deliveries expire.
-    pub expires_at: Timestamp,
-}
-
-/// One recipient of a message to be accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Addressee {
-    /// The organ it goes to.
-    pub recipient: OrganId,
-    /// The closed organ the sender wrote and the legal basis of the redirection.
-    pub redirected: Option<(OrganId, String)>,
-    /// Most open deliveries of it, where that is less than for all.
-    pub mailbox_max: Option<u64>,
-}
-
-/// A message and the ledger's number for it.
-pub type KeyedMessage = (MessageKey, Arc<Message>);
-/// The file a report of business status came in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum StatusFile {
-    /// The file.
-    Kept(Bytes),
-    /// It was removed with its message's payload.
-    Purged,
-}
-
-/// A message as it stands, and its receipts in order.
-pub type Story = (MessageRecord, Vec<Receipt>);
-
-/// A message to be accepted.
-#[derive(Clone, Debug)]
-pub struct Acceptance {
-    /// The message.
-    pub message: Arc<Message>,
-    /// The lane its deliveries travel in.
-    pub lane: Lane,
-    /// Who it goes to.
-    pub addressees: Vec<Addressee>,
-    /// Until when its recipients are to acknowledge it.
-    pub acknowledge_by: Timestamp,
-    /// The id the sender's system gives the document, by which edXML refers to it.
-    pub document_id: Option<String>,
-    /// What it does to earlier messages of its sender.
-    pub change: Option<Box<Change>>,
-}
-
-/// A message that was accepted, now or before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The receipt of its acceptance.
-    pub receipt: Receipt,
-    /// Its deliveries, in the order of the addressees; for a change without those who need not be told, and with those who are asked beside.
-    pub deliveries: Vec<AcceptedDelivery>,
-    /// What it did to earlier messages, where it is a change.
-    pub changed: Option<Box<Changed>>,
-    /// True when it had been accepted before.
-    pub repeated: bool,
-}
-
-/// One delivery of an accepted message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AcceptedDelivery {
-    /// Its id.
-    pub id: DeliveryId,
-    /// The organ it goes to.
-    pub recipient: OrganId,
-    /// The closed organ the sender wrote.
-    pub addressed_to: Option<OrganId>,
-}
-
-/// Why one acceptance was refused; nothing of it was stored.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AcceptRefused {
-    /// The id was used for other content.
-    #[error("message id {message_id} of {sender} was used for other content")]
-    Conflict {
-        /// The sender.
-        sender: OrganId,
-        /// The id.
-        message_id: MessageId,
-        /// The content it stands for.
-        accepted: Hash,
-    },
-    /// A recipient has as many open deliveries as it may.
-    #[error("the mailbox of {organ} is full: {open} open deliveries")]
-    MailboxFull {
-        /// The recipient.
-        organ: OrganId,
-        /// How many it has.
-        open: u64,
-    },
-    /// The sender has sent no such message, and the change is of none that is not known.
-    #[error("no message {:?} to change", .0.as_str())]
-    TargetUnknown(DocumentRef),
-    /// What it would change cannot be changed so.
-    #[error(transparent)]
-    NotPossible(NotPlanned),
-}
-
-/// Something that happens to one delivery.
-#[derive(Clone, Debug)]
-pub struct StepRequest {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The recipient on whose behalf it happens: a delivery of another one is [`StepError::NotFound`]. None when the
-    /// gateway itself acts.
-    pub recipient: Option<OrganId>,
-    /// What happens.
-    pub event: Event,
-    /// When.
-    pub at: Timestamp,
-    /// Who stands behind it.
-    pub by: Asserter,
-}
-
-/// A delivery after a step.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stepped {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The message it carries.
-    pub message: MessageKey,
-    /// The organ it is for.
-    pub recipient: OrganId,
-    /// The closed organ the sender wrote.
-    pub addressed_to: Option<OrganId>,
-    /// Where it stands now.
-    pub progress: Progress,
-    /// What it asks its recipient about, where its message is a change.
-    pub about: Vec<About>,
-    /// True where it is for nothing but that: the message itself is for others.
-    pub is_notice: bool,
-    /// Until when it is to be acknowledged, and whether it was.
-    pub duty: Duty,
-}
-
-/// Why one step was not taken; nothing of it was written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StepError {
-    /// The recipient has no such delivery.
-    #[error("no such delivery")]
-    NotFound,
-    /// The state machine says no.
-    #[error(transparent)]
-    Refused(#[from] StepRefused),
-}
-
-/// A delivery ready to be offered: all a broker needs to know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ready {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// The message it carries.
-    pub message: MessageKey,
-    /// How many bytes its payload has.
-    pub payload_bytes: u64,
-    /// How often it was offered before.
-    pub attempt: u32,
-}
-
-/// A delivery that has become ready, as a commit tells it.
-#[derive(Clone, Debug)]
-pub struct BecameReady {
-    /// Whose mailbox.
-    pub organ: OrganId,
-    /// Which lane.
-    pub lane: Lane,
-    /// The delivery.
-    pub ready: Ready,
-    /// The message, when the commit has it at hand.
-    pub message: Option<Arc<Message>>,
-}
-
-/// An open delivery that nobody holds.
-pub type Unheld = (DeliveryId, State);
-
-/// The sender of a delivery, its id for the message, and the recipient.
-pub type Between = (OrganId, MessageId, OrganId);
-
-/// What one commit changed that others wait for.
-#[derive(Debug, Default)]
-pub struct Commit {
-    /// Deliveries that have become ready, in the order of their mailboxes.
-    pub ready: Vec<BecameReady>,
-    /// Senders with new receipts, and the last number of each.
-    pub receipt_heads: Vec<(OrganId, u64)>,
-    /// The earliest due time this commit set, when there is one.
-    pub due: Option<Timestamp>,
-    /// Organs whose push links have changed.
-    pub links: Vec<OrganId>,
-    /// Something may have happened that no commit told of: another node is gone, or could not be heard. Whoever waits
-    /// looks again.
-    pub missed: bool,
-}
-
-/// Where the commits of a ledger come out; one reader.
-pub type Commits = mpsc::Receiver<Commit>;
-
-/// Where one delivery stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryRecord {
-    /// Its id.
-    pub id: DeliveryId,
-    /// The organ it is for.
-    pub recipient: OrganId,
-    /// The closed organ the sender wrote.
-    pub addressed_to: Option<OrganId>,
-    /// Its progress.
-    pub progress: Progress,
-    /// When it ended.
-    pub ended_at: Option<Timestamp>,
-    /// Where it stands in its recipient's business; none while nothing was reported.
-    pub status: Option<StatusCode>,
-    /// What its recipient is asked, and has not answered.
-    pub request: Option<Request>,
-    /// True where it is for nothing but a request about an earlier delivery: its message is for others.
-    pub is_notice: bool,
-    /// Until when it is to be acknowledged, and whether it was.
-    pub duty: Duty,
-}
-
-/// A message without its payload, and where its deliveries stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MessageRecord {
-    /// The ledger's number for it.
-    pub key: MessageKey,
-    /// The message; its payload is empty here.
-    pub message: Message,
-    /// How long the payload is, or was.
-    pub payload_bytes: u64,
-    /// When the payload was removed; none while it is kept.
-    pub purged_at: Option<Timestamp>,
-    /// Its deliveries, in the order of the addressees. In a list of what an organ received: that organ's only.
-    pub deliveries: Vec<DeliveryRecord>,
-}
-
-/// How much is open.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Open deliveries by state.
-    pub open: Vec<(State, u64)>,
-    /// When the oldest message with an open delivery was accepted.
-    pub oldest_open: Option<Timestamp>,
-    /// When the newest message was accepted.
-    pub newest: Option<Timestamp>,
-    /// Open deliveries that were noted as overdue and are still not acknowledged.
-    pub overdue: u64,
-}
-
-/// How much of one mailbox is open.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailboxTally {
-    /// Whose.
-    pub organ: OrganId,
-    /// Ready to be offered.
-    pub ready: u64,
-    /// Held by somebody.
-    pub in_flight: u64,
-    /// Waiting for another attempt.
-    pub waiting: u64,
-    /// Those that cannot go on by themselves.
-    pub dead: u64,
-    /// Those that were noted as overdue and are still not acknowledged.
-    pub overdue: u64,
-    /// When the message of the oldest open delivery was accepted.
-    pub oldest: Option<Timestamp>,
-}
-
-/// The ledger cannot do its work now; the cause is in the log.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum Error {
-    /// It has been closed.
-    #[error("the ledger is closed")]
-    Closed,
-    /// Reading or writing failed.
-    #[error("the ledger failed: {0}")]
-    Failed(Arc<str>),
-}
-
-/// The answer to something handed over: resolves when it is durable.
-#[derive(Debug)]
-pub struct Pending<T>(oneshot::Receiver<Result<T, Error>>);
-
-impl<T> Pending<T> {
-    /// A pending answer and where to put it.
-    pub fn new() -> (oneshot::Sender<Result<T, Error>>, Self) {
-        let (tx, rx) = oneshot::channel();
-        (tx, Self(rx))
-    }
-}
-
-impl<T> Future for Pending<T> {
-    type Output = Result<T, Error>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0).poll(cx).map(|answer| answer.unwrap_or(Err(Error::Closed)))
-    }
-}
-
-/// Answers of one batch of acceptances, in its order.
-pub type AcceptAnswers = Vec<Result<Accepted, AcceptRefused>>;
-/// Answers of one batch of steps, in its order.
-pub type StepAnswers = Vec<Result<Stepped, StepError>>;
+pub use steps::{Ready, StepAnswers, StepError, StepRequest, Stepped, Unheld};
 
 /// The ledger. See the module's documentation for the contract.
 pub trait Ledger: Custody + 'static {

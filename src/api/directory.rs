@@ -8,7 +8,7 @@ use super::cursor::{self, Log};
 use super::follow;
 use super::history::page_size;
 use crate::directory::{Link, Organ, Resolution, Selection};
-use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX, WINDOW_MAX};
+use crate::domain::limits::{ORGANS_PAGE_DEFAULT, ORGANS_PAGE_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::intake::{fields, ledger_failed};
@@ -46,7 +46,7 @@ impl DirectoryService for Api {
         request: Request<v1::GetLimitsRequest>,
     ) -> Result<Response<v1::GetLimitsResponse>, Status> {
         let caller = Caller::of(&request).map_err(|refusal| self.refuse(&refusal))?;
-        let limits = self.organ_limits(&caller, &request.into_inner().organ_id).await;
+        let limits = self.organ_limits(caller, &request.into_inner().organ_id).await;
         limits.map(Response::new).map_err(|refusal| self.refuse(&refusal))
     }
 
@@ -75,8 +75,12 @@ impl Api {
         }
     }
 
-    async fn organ_limits(&self, caller: &Caller, text: &str) -> Result<v1::GetLimitsResponse, Refusal> {
-        let found = self.organ(text)?.organ.unwrap_or_default();
+    async fn organ_limits(&self, caller: Caller, text: &str) -> Result<v1::GetLimitsResponse, Refusal> {
+        let asked = match text.is_empty() {
+            true => caller.clone().organ()?.to_string(),
+            false => text.to_owned(),
+        };
+        let found = self.organ(&asked)?.organ.unwrap_or_default();
         let id = fields::organ(&found.organ_id, "organ_id")?;
         let open = self.dispatch.ledger.open_deliveries(&id).await.map_err(|error| ledger_failed(&error))?;
         let allowances = self.dispatch.allowances.load();
@@ -87,7 +91,7 @@ impl Api {
         let (takes_from_caller, rate) = match caller {
             Caller::Operator(_) => (true, None),
             Caller::Organ(organ) => {
-                (allowance.takes_from(organ), Some(allowances.of(organ).rate.unwrap_or(limits.rate)))
+                (allowance.takes_from(&organ), Some(allowances.of(&organ).rate.unwrap_or(limits.rate)))
             }
         };
         Ok(v1::GetLimitsResponse {
@@ -97,7 +101,7 @@ impl Api {
             takes_from_caller,
             mailbox_room: room(open, mailbox_max).into(),
             mailbox_deliveries_max: mailbox_max,
-            window_max: allowance.window_max.unwrap_or(WINDOW_MAX),
+            window_max: allowance.window_max.unwrap_or_default(),
             caller_rate_per_s: rate.map_or(0, |rate| rate.per_s.get()),
             caller_rate_burst: rate.map_or(0, |rate| rate.burst.get()),
         })

@@ -17,7 +17,9 @@ use crate::broker::rabbit::RabbitBroker;
 use crate::config::broker::Kind;
 use crate::config::directory::Ambiguous;
 use crate::config::{self, Config};
-use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers};
+use crate::delivery::{
+    Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers, Windows,
+};
 use crate::directory::{Ambiguity, Directory};
 use crate::domain::calendar::Calendar;
 use crate::domain::push::Policy;
@@ -64,6 +66,7 @@ pub(super) fn dispatch(
         ledger,
         hot,
         served,
+        windows: Windows::default(),
         heads,
         strays,
         links,

@@ -56,6 +56,13 @@ pub async fn server(
     }))
 }
 
+/// Answers there until told to stop.
+pub async fn run(server: Server, stop: CancellationToken) {
+    if let Err(error) = server.run(async move { stop.cancelled().await }).await {
+        tracing::error!(%error, "the listener of metrics and probes failed");
+    }
+}
+
 async fn mailboxes(dispatch: &Dispatch) -> Result<String, ledger::Error> {
     let now = dispatch.clock.now();
     let mut served: HashMap<_, _> =

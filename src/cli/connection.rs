@@ -4,8 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::block_on;
 use super::exit::Exit;
-use crate::client::{Agency, Profile};
+use super::out::Form;
+use crate::client::{Agency, CallError, Profile};
+
+/// Which gateway is called, and how the answer is given: what the commands of one group have in common.
+#[derive(Debug, Args)]
+pub struct Session {
+    #[command(flatten)]
+    pub connection: Connection,
+    #[command(flatten)]
+    pub form: Form,
+}
 
 /// The options all client commands have.
 #[derive(Debug, Args)]
@@ -48,5 +59,10 @@ impl Connection {
     pub async fn agency(&self) -> Result<Agency, Exit> {
         let connected = Agency::connect(&self.profile()?).await;
         connected.map_err(|error| if error.is_profile() { Exit::usage(error) } else { Exit::failed(error) })
+    }
+
+    /// Connects, makes one call, and gives its answer.
+    pub fn call<T>(&self, call: impl AsyncFnOnce(Agency) -> Result<T, CallError>) -> Result<T, Exit> {
+        block_on(async { call(self.agency().await?).await.map_err(Exit::failed) })
     }
 }

@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use super::connection::Connection;
+use super::connection::Session;
 use super::exit::Exit;
-use super::out::{Form, Out};
+use super::out::Out;
 use super::words::{Lang, Word};
 use super::{block_on, json, tables, times};
 use crate::domain::limits::HOLDS_PAGE_MAX;
@@ -44,9 +44,7 @@ struct Set {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 /// Release a hold / Thôi lưu giữ
@@ -61,9 +59,7 @@ struct Release {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 /// List holds, the newest first / Liệt kê
@@ -73,9 +69,7 @@ struct List {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 impl Hold {
@@ -99,26 +93,22 @@ impl Set {
             }),
         };
         let request = v1::SetHoldRequest { held: Some(held), reason: self.reason };
-        let connection = self.connection;
-        let hold =
-            block_on(async { connection.agency().await?.set_hold(request).await.map_err(Exit::failed) })?;
-        show(Out::new(lang, self.form), &hold)
+        let hold = self.session.connection.call(async |agency| agency.set_hold(request).await)?;
+        show(Out::new(lang, self.session.form), &hold)
     }
 }
 
 impl Release {
     fn run(self, lang: Lang) -> Result<(), Exit> {
         let request = v1::ReleaseHoldRequest { hold_id: self.hold_id, reason: self.reason };
-        let connection = self.connection;
-        let hold =
-            block_on(async { connection.agency().await?.release_hold(request).await.map_err(Exit::failed) })?;
-        show(Out::new(lang, self.form), &hold)
+        let hold = self.session.connection.call(async |agency| agency.release_hold(request).await)?;
+        show(Out::new(lang, self.session.form), &hold)
     }
 }
 
 impl List {
     fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
+        let mut out = Out::new(lang, self.session.form);
         let heads = [
             Word::Hold,
             Word::HeldThing,
@@ -130,7 +120,7 @@ impl List {
         ];
         let mut table = tables::framed(lang, &heads);
         block_on(async {
-            let agency = self.connection.agency().await?;
+            let agency = self.session.connection.agency().await?;
             let mut request = v1::ListHoldsRequest {
                 include_released: self.all,
                 page_size: HOLDS_PAGE_MAX,

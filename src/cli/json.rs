@@ -308,6 +308,23 @@ pub fn organ(organ: &v1::Organ) -> Value {
     })
 }
 
+/// What an organ takes, and how fast the asking one may submit.
+pub fn limits(limits: &v1::GetLimitsResponse) -> Value {
+    let set = |number: u32| (number != 0).then_some(number);
+    json!({
+        "type": "limits",
+        "organ_id": limits.organ_id,
+        "payload_bytes_max": limits.payload_bytes_max,
+        "document_types": limits.document_types,
+        "takes_from_caller": limits.takes_from_caller,
+        "mailbox_room": enum_name(limits.mailbox_room().as_str_name(), "MAILBOX_ROOM_"),
+        "mailbox_deliveries_max": limits.mailbox_deliveries_max,
+        "window_max": set(limits.window_max),
+        "caller_rate_per_s": set(limits.caller_rate_per_s),
+        "caller_rate_burst": set(limits.caller_rate_burst),
+    })
+}
+
 /// What the directory says of an organ id.
 pub fn resolution(asked: &str, answer: &v1::ResolveResponse) -> Value {
     json!({

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use super::connection::Connection;
+use super::connection::Session;
 use super::exit::Exit;
-use super::out::{Form, Out};
+use super::out::Out;
 use super::words::{self, Lang, Word};
-use super::{block_on, json, tables, times};
+use super::{json, tables, times};
 use crate::domain::message::Hash;
 use crate::proto::v1::{self, push_link::Server};
 
@@ -65,9 +65,7 @@ struct Set {
     #[arg(long)]
     paused: bool,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 /// Show the link and how its endpoint does / Xem điểm nhận
@@ -77,9 +75,7 @@ struct Show {
     #[arg(value_name = "ORGAN", default_value = "", hide_default_value = true)]
     organ: String,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 /// Bring nothing any more / Xóa điểm nhận
@@ -89,9 +85,7 @@ struct Delete {
     #[arg(value_name = "ORGAN", default_value = "", hide_default_value = true)]
     organ: String,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 fn sha256(text: &str) -> Result<Hash, String> {
@@ -113,7 +107,7 @@ impl Link {
 
 impl Set {
     fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
+        let mut out = Out::new(lang, self.session.form);
         let server = match (self.server_organ, self.sha256) {
             (Some(organ), _) => Some(Server::ServerOrgan(organ)),
             (None, Some(hash)) => Some(Server::ServerSha256(hash.as_bytes().to_vec().into())),
@@ -130,32 +124,23 @@ impl Set {
             ..Default::default()
         };
         let request = v1::SetPushLinkRequest { link: Some(link), receipts_after: self.receipts_after };
-        let connection = self.connection;
-        let link = block_on(async {
-            connection.agency().await?.set_push_link(request).await.map_err(Exit::failed)
-        })?;
+        let link = self.session.connection.call(async |agency| agency.set_push_link(request).await)?;
         show(&mut out, &link)
     }
 }
 
 impl Show {
     fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
-        let connection = self.connection;
-        let link = block_on(async {
-            connection.agency().await?.push_link(&self.organ).await.map_err(Exit::failed)
-        })?;
+        let mut out = Out::new(lang, self.session.form);
+        let link = self.session.connection.call(async |agency| agency.push_link(&self.organ).await)?;
         show(&mut out, &link)
     }
 }
 
 impl Delete {
     fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
-        let connection = self.connection;
-        block_on(async {
-            connection.agency().await?.delete_push_link(&self.organ).await.map_err(Exit::failed)
-        })?;
+        let mut out = Out::new(lang, self.session.form);
+        self.session.connection.call(async |agency| agency.delete_push_link(&self.organ).await)?;
         out.object(&json::push_link_deleted(&self.organ))?;
         out.text(Word::LinkDeleted.text(lang))
     }

@@ -80,9 +80,7 @@ impl Resolve {
     /// Resolves.
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
         let mut out = Out::new(lang, self.form);
-        let connection = self.connection;
-        let answer =
-            block_on(async { connection.agency().await?.resolve(&self.organ).await.map_err(Exit::failed) })?;
+        let answer = self.connection.call(async |agency| agency.resolve(&self.organ).await)?;
         out.object(&json::resolution(&self.organ, &answer))?;
         let named = |organ: &v1::Organ| format!("{} {}", organ.organ_id, organ.name);
         let state = words::resolution(answer.resolution()).text(lang).to_owned();

@@ -130,7 +130,7 @@ impl Overdue {
                     row(&day.date, day.due, day.overdue, String::new());
                 }
                 let now = figures.overdue_now.to_string();
-                row(Word::AllDays.text(lang), figures.due, figures.overdue, now);
+                row(Word::All.text(lang), figures.due, figures.overdue, now);
             }
             if page.next_page_token.is_empty() {
                 return out.text(table);

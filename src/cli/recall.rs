@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::exit::Exit;
 use super::out::{Form, Out};
 use super::words::{Lang, Word};
-use super::{block_on, json, tables, times};
+use super::{json, tables, times};
 use crate::proto::v1::{self, change_target::Document};
 
 /// Take a document back / Thu hồi văn bản
@@ -53,9 +53,7 @@ impl Recall {
             target: Some(v1::ChangeTarget { document, recipients: self.from }),
             reason: self.reason,
         };
-        let connection = self.connection;
-        let acceptance =
-            block_on(async { connection.agency().await?.recall(request).await.map_err(Exit::failed) })?;
+        let acceptance = self.connection.call(async |agency| agency.recall(request).await)?;
         show(&mut out, &acceptance)
     }
 }

@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::exit::Exit;
 use super::out::{Form, Out};
 use super::words::{self, Lang, Word};
-use super::{block_on, json, tables, times};
+use super::{json, tables, times};
 use crate::client::CallError;
 use crate::domain::status::StatusCode;
 use crate::proto::{convert, v1};
@@ -81,10 +81,7 @@ impl Status {
         };
         let request =
             v1::ReportStatusRequest { organ: self.organ.unwrap_or_default(), reports: vec![report] };
-        let connection = self.connection;
-        let results = block_on(async {
-            connection.agency().await?.report_status(request).await.map_err(Exit::failed)
-        })?;
+        let results = self.connection.call(async |agency| agency.report_status(request).await)?;
         for result in &results {
             if let Some(refusal) = &result.refusal {
                 return Err(Exit::failed(CallError::from(refusal)));

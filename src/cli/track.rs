@@ -6,7 +6,7 @@ use super::connection::Connection;
 use super::exit::Exit;
 use super::out::{Form, Out};
 use super::words::{self, Lang, Word};
-use super::{block_on, json, tables, times};
+use super::{json, tables, times};
 use crate::proto::v1;
 
 /// Show the story of a message / Theo dõi một văn bản
@@ -33,9 +33,7 @@ impl Track {
         let mut out = Out::new(lang, self.form);
         let request =
             v1::TrackRequest { sender: self.sender.unwrap_or_default(), message_id: self.message_id };
-        let connection = self.connection;
-        let story =
-            block_on(async { connection.agency().await?.track(request).await.map_err(Exit::failed) })?;
+        let story = self.connection.call(async |agency| agency.track(request).await)?;
         match out.is_json() {
             true => show_json(&mut out, &story),
             false => show_tables(&mut out, &story),

@@ -197,7 +197,21 @@ words! {
     OverdueCount = "Không đúng hạn", "Overdue";
     OverdueNow = "Còn chưa xác nhận", "Still overdue";
     InTimeShare = "Đúng hạn", "In time";
-    AllDays = "tất cả", "all";
+    All = "tất cả", "all";
+    Yes = "có", "yes";
+    No = "không", "no";
+
+    LargestPayload = "Nội dung tối đa (byte)", "Largest payload (bytes)";
+    TypesTaken = "Loại văn bản nhận", "Document types taken";
+    TakesFromCaller = "Nhận văn bản của bên hỏi", "Takes what the asking organ sends";
+    MailboxRoom = "Chỗ trong hộp thư", "Room in the mailbox";
+    MailboxMax = "Hộp thư chứa tối đa (lượt giao)", "Deliveries a mailbox holds at most";
+    WindowMax = "Lượt giao giữ cùng lúc trên một nút", "Deliveries held at a time on a node";
+    CallerRate = "Bên hỏi được gửi mỗi giây", "Submissions of the asking organ a second";
+    CallerBurst = "Bên hỏi được gửi một lúc", "Submissions of the asking organ at once";
+    RoomPlenty = "còn nhiều", "plenty";
+    RoomShort = "gần đầy", "a tenth or less";
+    RoomFull = "đầy", "none";
 
     Subjects = "Chủ thể", "Subject";
     Role = "Vai trò", "Role";
@@ -348,6 +362,16 @@ pub fn urgency(urgency: v1::Urgency) -> Word {
         v1::Urgency::VeryUrgent => Word::VeryUrgent,
         v1::Urgency::Express => Word::Express,
         v1::Urgency::TimedExpress => Word::TimedExpress,
+    }
+}
+
+/// The word for how much room a mailbox has.
+pub fn room(room: v1::MailboxRoom) -> Word {
+    match room {
+        v1::MailboxRoom::Unspecified => Word::Unknown,
+        v1::MailboxRoom::Plenty => Word::RoomPlenty,
+        v1::MailboxRoom::Short => Word::RoomShort,
+        v1::MailboxRoom::Full => Word::RoomFull,
     }
 }
 

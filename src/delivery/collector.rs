@@ -9,6 +9,7 @@ use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::windows::{Room, Share};
 use super::{Dispatch, Offered, Serving, SettleAnswer, WrittenSettlement};
 use crate::broker::Consumer;
 use crate::domain::delivery::{DeliveryId, Event, Hold, Lease};
@@ -58,6 +59,7 @@ type Offering = BoxFuture<'static, Result<OfferResult, ledger::Error>>;
 struct OfferResult {
     taken: Vec<Ready>,
     offered: Vec<Offered>,
+    room: Room,
 }
 
 #[derive(Clone, Copy)]
@@ -78,6 +80,7 @@ struct Collector {
     out: Out,
     stalled: bool,
     serving: Serving,
+    share: Share,
 }
 
 impl Dispatch {
@@ -85,15 +88,14 @@ impl Dispatch {
     /// unsettled then is ready again.
     pub async fn collect(
         self: Arc<Self>,
-        mut options: CollectorOptions,
+        options: CollectorOptions,
         mut settlements: mpsc::Receiver<Vec<WrittenSettlement>>,
         out: Out,
         stop: CancellationToken,
     ) {
         self.metrics.collectors.increment(1.0);
-        options.window = self.window(&options.organ, options.window);
         let consumer = Arc::clone(&self.broker).consume(&options.organ);
-        let serving = self.served.serve(&options.organ);
+        let (serving, share) = (self.served.serve(&options.organ), self.windows.share(&options.organ));
         let mut collector = Collector {
             dispatch: self,
             options,
@@ -105,6 +107,7 @@ impl Dispatch {
             out,
             stalled: false,
             serving,
+            share,
         };
         if let Err(error) = collector.serve(&mut settlements, &stop).await {
             // If nobody listens any more, nobody needs to be told.
@@ -124,12 +127,17 @@ impl Collector {
         // What is overdue already is told first.
         told.mark_changed();
         loop {
-            let room = self.options.window.saturating_sub(self.held.len()).min(OFFER_MAX);
+            let own = self.options.window.saturating_sub(self.held.len()).min(OFFER_MAX);
             let room_bytes = self.options.window_bytes.saturating_sub(self.held_bytes);
-            let wants = room > 0 && (room_bytes > 0 || self.held.is_empty()) && self.offering.is_none();
-            self.note_stall(room == 0);
-            self.serving.full(room == 0 || (room_bytes == 0 && !self.held.is_empty()));
-            let stall_in = (room == 0 && !self.stalled).then(|| self.first_lease_end());
+            let is_full = own == 0 || (room_bytes == 0 && !self.held.is_empty());
+            let wants = !is_full && self.offering.is_none();
+            let now = self.dispatch.clock.now();
+            let window_max = self.dispatch.window_max(&self.options.organ);
+            let room = self.share.room(window_max, if wants { own } else { 0 }, now);
+            let shared_full = wants && room.count() == 0;
+            self.note_stall(own == 0);
+            self.serving.full(is_full || shared_full);
+            let stall_in = (own == 0 && !self.stalled).then(|| self.first_lease_end());
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = self.out.closed() => return Ok(()),
@@ -143,7 +151,10 @@ impl Collector {
                     self.settling.pop_front();
                     self.settled(answers?).await;
                 }
-                taken = self.consumer.take(room, room_bytes), if wants => self.offer(taken?),
+                () = self.share.freed(now), if shared_full => {}
+                taken = self.consumer.take(room.count(), room_bytes), if room.count() > 0 => {
+                    self.offer(taken?, room);
+                }
                 Some(offered) = OptionFuture::from(self.offering.as_mut()) => {
                     self.offering = None;
                     self.hand_out(offered?).await;
@@ -162,33 +173,34 @@ impl Collector {
     }
 
     /// Asks the ledger for leases, and loads the messages, while settlements go on.
-    fn offer(&mut self, taken: Vec<Ready>) {
+    fn offer(&mut self, taken: Vec<Ready>, room: Room) {
         let dispatch = Arc::clone(&self.dispatch);
         let (organ, lease) = (self.options.organ.clone(), self.options.lease);
         self.offering = Some(Box::pin(async move {
             let offered = dispatch.offer(&organ, &taken, Hold::Stream, lease).await?;
-            Ok(OfferResult { taken, offered })
+            Ok(OfferResult { taken, offered, room })
         }));
     }
 
-    fn hold(&mut self, result: &OfferResult) {
-        for ready in &result.taken {
+    fn hold(&mut self, taken: &[Ready], offered: &[Offered], room: Room) {
+        for ready in taken {
             self.consumer.decided(ready.delivery);
         }
-        for offered in &result.offered {
+        for offered in offered {
             let bytes = offered.message.payload.len() as u64;
-            let until = offered.stepped.progress.due_at.unwrap_or(Timestamp::EPOCH);
-            self.held.insert(offered.stepped.delivery, Held { lease: offered.lease(), until, bytes });
+            let ((delivery, lease), until) = offered.held();
+            self.held.insert(delivery, Held { lease, until, bytes });
             self.held_bytes += bytes;
         }
+        room.hold(offered.iter().map(Offered::held));
     }
 
-    async fn hand_out(&mut self, result: OfferResult) {
-        self.hold(&result);
-        self.serving.moved(result.taken.len());
+    async fn hand_out(&mut self, OfferResult { taken, offered, room }: OfferResult) {
+        self.hold(&taken, &offered, room);
+        self.serving.moved(taken.len());
         let mut batch = Vec::new();
         let mut bytes = 0;
-        for offered in result.offered {
+        for offered in offered {
             bytes += offered.message.payload.len();
             batch.push(offered);
             if bytes >= MESSAGE_BYTES {
@@ -207,13 +219,13 @@ impl Collector {
             true => None,
             false => Some(self.dispatch.ledger.step(requests).await?),
         };
-        let dispatch = Arc::clone(&self.dispatch);
+        let (dispatch, organ) = (Arc::clone(&self.dispatch), self.options.organ.clone());
         self.settling.push_back(Box::pin(async move {
             let answers = match pending {
                 Some(pending) => pending.await?,
                 None => Vec::new(),
             };
-            Ok(dispatch.settle_answers(batch, answers))
+            Ok(dispatch.settle_answers(&organ, batch, answers))
         }));
         Ok(())
     }
@@ -268,9 +280,9 @@ impl Collector {
     /// Makes ready again what is unsettled.
     async fn release(mut self) {
         if let Some(offering) = self.offering.take()
-            && let Ok(result) = offering.await
+            && let Ok(OfferResult { taken, offered, room }) = offering.await
         {
-            self.hold(&result);
+            self.hold(&taken, &offered, room);
         }
         self.dispatch.metrics.collectors.decrement(1.0);
         if self.stalled {
@@ -287,6 +299,7 @@ impl Collector {
         if self.held.is_empty() {
             return;
         }
+        let held: Vec<_> = self.held.iter().map(|(delivery, held)| (*delivery, held.lease)).collect();
         let at = self.dispatch.clock.now();
         let request = |(delivery, held): (DeliveryId, Held)| StepRequest {
             delivery,
@@ -301,6 +314,7 @@ impl Collector {
         if let Ok(pending) = self.dispatch.ledger.step(requests).await {
             let _failed = pending.await.is_err();
         }
+        self.dispatch.windows.release(&self.options.organ, held);
     }
 }
 
@@ -310,10 +324,9 @@ async fn send(out: &Out, handed: Handed) {
 }
 
 impl Dispatch {
-    /// How many deliveries whoever serves an organ's mailbox may hold, of as many as it asks for.
-    pub(super) fn window(&self, organ: &OrganId, asked: usize) -> usize {
-        let allowed = self.allowances.load().of(organ).window_max;
-        allowed.map_or(asked, |allowed| asked.min(allowed as usize))
+    /// How many deliveries all who serve an organ's mailbox on this node may hold together, where that is bounded.
+    pub(super) fn window_max(&self, organ: &OrganId) -> Option<u32> {
+        self.allowances.load().of(organ).window_max
     }
 
     /// Leases deliveries taken from the broker; gives those the ledger granted, with their messages, in order.

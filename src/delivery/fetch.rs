@@ -23,16 +23,20 @@ impl Dispatch {
         wait: Duration,
         given_up: CancellationToken,
     ) -> Result<Vec<Offered>, ledger::Error> {
-        let limit = self.window(&organ, limit);
         let mut consumer = Arc::clone(&self.broker).consume(&organ);
         let serving = self.served.serve(&organ);
+        let mut share = self.windows.share(&organ);
         let deadline = tokio::time::Instant::now() + wait;
         loop {
-            let taken = match wait.is_zero() {
-                true => consumer.look(limit, bytes).await?,
-                false => tokio::select! {
+            let now = self.clock.now();
+            let room = share.room(self.window_max(&organ), limit, now);
+            let taken = match (wait.is_zero(), room.count()) {
+                (true, 0) => Vec::new(),
+                (true, count) => consumer.look(count, bytes).await?,
+                (false, count) => tokio::select! {
                     biased;
-                    taken = consumer.take(limit, bytes) => taken?,
+                    taken = consumer.take(count, bytes), if count > 0 => taken?,
+                    () = share.freed(now), if count == 0 => continue,
                     () = tokio::time::sleep_until(deadline) => Vec::new(),
                     () = given_up.cancelled() => Vec::new(),
                 },
@@ -41,6 +45,7 @@ impl Dispatch {
                 return Ok(Vec::new());
             }
             let offered = self.offer(&organ, &taken, Hold::Fetch, lease).await?;
+            room.hold(offered.iter().map(Offered::held));
             serving.moved(taken.len());
             for ready in &taken {
                 consumer.decided(ready.delivery);

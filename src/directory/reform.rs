@@ -5,8 +5,8 @@ use std::path::Path;
 
 use time::Date;
 
+use super::Directory;
 use super::organ::{Binding, Organ, Rename};
-use super::{Directory, load};
 use crate::domain::limits::SUCCESSORS_MAX;
 use crate::domain::organ_id::OrganId;
 
@@ -238,11 +238,6 @@ impl Desk<'_> {
         organ.certificates = bindings.into();
         self.put(number, change, organ, &[of])
     }
-}
-
-/// A day as reform files write it.
-fn day(text: &str) -> Option<Date> {
-    load::day(text)
 }
 
 #[cfg(test)]

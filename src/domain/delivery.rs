@@ -36,7 +36,7 @@ impl fmt::Debug for DeliveryId {
 }
 
 /// Names one attempt of a delivery; the fencing token of its lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease(pub u32);
 
 impl Lease {

@@ -8,7 +8,7 @@ use crate::desk::{effects, fetch_one, report, take_one};
 use crate::setup::SetUp;
 use crate::site::{Agency, Process, Site, document, edxml};
 
-crate::in_each_set_up! { a_revocation_takes_effect an_update_and_a_replacement_take_effect }
+crate::setup::in_each_set_up! { a_revocation_takes_effect an_update_and_a_replacement_take_effect }
 
 /// The id of the document in the samples, and those others refer to.
 const DOCUMENT: &str = "000.00.00.G22,2025/07/02,1234/VD-TN";

@@ -8,7 +8,7 @@ use crate::desk::{changing, effects, fetch_one, recall, report, rungs, take_one,
 use crate::setup::SetUp;
 use crate::site::{Agency, Process, Site, delivered, document, reason};
 
-crate::in_each_set_up! { a_recall_is_answered an_update_and_a_replacement }
+crate::setup::in_each_set_up! { a_recall_is_answered an_update_and_a_replacement }
 
 /// A gateway of a set-up with a sender and three recipients.
 async fn started(set_up: SetUp) -> (Site, Process, Agency, [Agency; 3], crate::setup::Surroundings) {

@@ -16,19 +16,3 @@ mod desk;
 mod files;
 mod life;
 mod races;
-
-/// Stamps tests over the set-ups.
-macro_rules! in_each_set_up {
-    ($($test:ident)*) => {
-        mod standalone {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::Standalone).await; })*
-        }
-        mod bridge {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::Bridge).await; })*
-        }
-        mod scale_out {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() { super::$test(crate::setup::SetUp::ScaleOut).await; })*
-        }
-    };
-}
-use in_each_set_up;

@@ -12,7 +12,7 @@ use crate::desk::recall;
 use crate::setup::SetUp;
 use crate::site::{Agency, Site, delivered, document, soon};
 
-crate::in_each_set_up! { recalls_against_fetches }
+crate::setup::in_each_set_up! { recalls_against_fetches }
 
 /// Documents that are there at a time, and calls under way.
 const AT_ONCE: usize = 500;

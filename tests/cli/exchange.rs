@@ -87,6 +87,26 @@ async fn a_status_is_reported_and_seen() {
     assert!(done.contains("06 done"), "{done}");
 }
 
+const LIMITS: &str =
+    concat!("[limits]\norgans = [\"", env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/limits.csv\"]\n");
+
+#[tokio::test]
+async fn limits_are_seen_before_sending() {
+    let gateway = Gateway::start_with(LIMITS).await;
+    let shown = gateway.run("limits H49 --profile G22 --json").await.ended(0).object();
+    assert_eq!((&shown["organ_id"], &shown["window_max"]), (&"H49".into(), &3.into()));
+    assert_eq!((&shown["takes_from_caller"], &shown["mailbox_room"]), (&true.into(), &"plenty".into()));
+    assert_eq!((&shown["caller_rate_per_s"], &shown["caller_rate_burst"]), (&7.into(), &9.into()));
+    let own = gateway.run("limits --profile H49 --lang vi").await.ended(0).out;
+    assert!(own.contains("H49") && own.contains("công văn") && own.contains("còn nhiều"), "{own}");
+    let others = gateway.run("limits 000.00.00.H49 --profile H05 --lang en").await.ended(0).out;
+    assert!(others.contains("no\n") && others.contains("Largest payload"), "{others}");
+    let nobody = gateway.run("limits H99 --profile G22").await.ended(1);
+    assert!(nobody.err.contains("ORGAN_NOT_FOUND"), "{}", nobody.err);
+    let operator = gateway.run("limits --profile lan").await.ended(1);
+    assert!(operator.err.contains("OPERATOR_NOT_ALLOWED"), "{}", operator.err);
+}
+
 #[tokio::test]
 async fn waiting_ends_with_the_last_delivery() {
     let gateway = Gateway::start().await;

@@ -50,6 +50,7 @@ const COMMANDS: [&str; 53] = [
     "hold list",
     "organs",
     "resolve",
+    "limits",
     "amqp",
     "amqp users",
     "amqp parked",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use truc::broker::embedded::EmbeddedBroker;
-use truc::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Served, Strays};
+use truc::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Served, Strays, Windows};
 use truc::domain::calendar::{Calendar, Day};
 use truc::domain::delivery::{DeliveryId, Outcome};
 use truc::domain::receipt::ReceiptKind;
@@ -47,6 +47,7 @@ fn node<L: LedgerUnderTest>(
         broker: Arc::new(EmbeddedBroker::new(Arc::clone(&open.ledger))),
         hot: Arc::new(HotMessages::new(0)),
         served: Served::default(),
+        windows: Windows::default(),
         heads: Heads::default(),
         strays: Strays::default(),
         links: Links::default(),

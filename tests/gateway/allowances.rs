@@ -1,5 +1,6 @@
 //! Limits of single organs: what a recipient takes is seen before sending, and what it does not take is refused before anything is stored.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 use truc::proto::v1::{self, MailboxRoom, submission, submit_result};
 
-use crate::support::{Agency, Site, delivered, document, reason, soon, until};
+use crate::support::{Agency, Collecting, Site, delivered, document, reason, soon, until};
 
 const COLUMNS: &str = "organ_id,rate_per_s,rate_burst,payload_bytes_max,mailbox_deliveries_max,window_max,document_types,senders";
 
@@ -58,7 +59,8 @@ async fn a_recipient_says_what_it_takes_and_is_sent_nothing_else() {
     let others = asked(&h57, "H49").await;
     assert_eq!((others.takes_from_caller, others.caller_rate_per_s), (false, 2_000));
     let all = asked(&g22, "H57").await;
-    assert_eq!((all.payload_bytes_max, all.window_max, all.document_types.len()), (52_428_800, 1_000, 0));
+    assert_eq!((all.payload_bytes_max, all.window_max, all.document_types.len()), (52_428_800, 0, 0));
+    assert_eq!(asked(&h57, "").await.organ_id, "H57");
     let unknown = v1::GetLimitsRequest { organ_id: "H99".into() };
     assert_eq!(reason(&g22.directory.clone().get_limits(unknown).await.unwrap_err()), "ORGAN_NOT_FOUND");
 
@@ -114,6 +116,48 @@ async fn a_recipient_says_what_it_takes_and_is_sent_nothing_else() {
     assert_eq!(gateway.stop(), Some(0));
     let Err(why) = site.try_start() else { panic!("it starts with limits it cannot read") };
     assert!(why.contains("limits.csv, line 2"), "{why}");
+}
+
+/// As many deliveries as are handed out, and no more.
+async fn handed(collecting: &mut Collecting, count: usize) -> Vec<v1::Delivery> {
+    let mut handed = Vec::new();
+    while handed.len() < count {
+        handed.extend(collecting.deliveries().await);
+    }
+    assert_eq!(handed.len(), count);
+    handed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn collectors_and_fetches_of_an_organ_share_its_window() {
+    let mut site = Site::new(&[]);
+    limits(&mut site, "H49,,,,,3,,");
+    let gateway = site.start();
+    let (g22, h49) = (site.agency(&gateway, "G22").await, site.agency(&gateway, "H49").await);
+    for n in 0..9 {
+        g22.submit(document(&format!("m-{n}"), &["H49"], b"x".to_vec())).await.unwrap();
+    }
+    let fetched = h49.fetch(10, 10).await;
+    assert_eq!((fetched.len(), h49.fetch(10, 0).await.len()), (3, 0));
+    h49.settle(fetched.iter().take(2).map(delivered).collect()).await;
+    // One is held by the fetch still, two by a collector that is full, so there is none for another.
+    let mut full = h49.collect(2).await;
+    handed(&mut full, 2).await;
+    let mut other = h49.collect(32).await;
+    assert!(h49.fetch(10, 1).await.is_empty());
+    h49.settle(vec![delivered(&fetched[2])]).await;
+    let third = handed(&mut other, 1).await;
+    assert!(h49.fetch(10, 1).await.is_empty());
+    // What the first collector held is ready again, and the other may hold it.
+    drop(full);
+    let mut held = handed(&mut other, 2).await;
+    held.extend(third);
+    h49.settle(held.iter().map(delivered).collect()).await;
+    held.extend(handed(&mut other, 3).await);
+    held.extend(fetched);
+    let ids: HashSet<_> = held.iter().map(|delivery| &delivery.delivery_id).collect();
+    assert_eq!(ids.len(), 9);
+    assert_eq!(gateway.stop(), Some(0));
 }
 
 const FLOOD_RATE_PER_S: u64 = 500;

@@ -13,27 +13,14 @@ use crate::town::{link, rungs, set, site, stands, submit};
 
 const NONE: DeliveryCause = DeliveryCause::Unspecified;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn standalone_all_is_brought_in_order_and_nothing_is_lost_by_a_kill() {
-    Box::pin(all_is_brought(SetUp::Standalone)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn bridge_all_is_brought_in_order_and_nothing_is_lost_by_a_kill() {
-    Box::pin(all_is_brought(SetUp::Bridge)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn scale_out_all_is_brought_in_order_and_nothing_is_lost_by_a_kill() {
-    Box::pin(all_is_brought(SetUp::ScaleOut)).await;
-}
+crate::setup::in_each_set_up! { all_is_brought_in_order_and_nothing_is_lost_by_a_kill }
 
 /// The ids of documents of one sender.
 fn ids(sender: &str, range: std::ops::Range<usize>) -> Vec<String> {
     range.map(|n| format!("{sender}-{n:04}")).collect()
 }
 
-async fn all_is_brought(set_up: SetUp) {
+async fn all_is_brought_in_order_and_nothing_is_lost_by_a_kill(set_up: SetUp) {
     let around = set_up.surroundings();
     let mut site = site(&["postgres.node_timeout = \"3s\""]);
     around.tell(&mut site);

@@ -21,22 +21,9 @@ mod stage;
 use setup::SetUp;
 use stage::Stage;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_whole_life_on_sqlite() {
-    play(SetUp::Standalone).await;
-}
+setup::in_each_set_up! { the_whole_life }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_whole_life_on_sqlite_and_rabbitmq() {
-    play(SetUp::Bridge).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_whole_life_on_postgresql_and_rabbitmq() {
-    play(SetUp::ScaleOut).await;
-}
-
-async fn play(set_up: SetUp) {
+async fn the_whole_life(set_up: SetUp) {
     let stage = Stage::build(set_up).await;
     acts::earlier_documents(&stage).await;
     acts::a_steering_document(&stage).await;

@@ -54,3 +54,24 @@ impl Surroundings {
         }
     }
 }
+
+/// Stamps tests over the set-ups.
+#[allow(unused_macros, reason = "not every test binary stamps its tests")]
+macro_rules! in_each_set_up {
+    (@in $module:ident $set_up:ident $($test:ident)*) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                Box::pin(super::$test($crate::setup::SetUp::$set_up)).await;
+            })*
+        }
+    };
+    ($($test:ident)*) => {
+        $crate::setup::in_each_set_up! { @in standalone Standalone $($test)* }
+        $crate::setup::in_each_set_up! { @in bridge Bridge $($test)* }
+        $crate::setup::in_each_set_up! { @in scale_out ScaleOut $($test)* }
+    };
+}
+
+#[allow(unused_imports, reason = "not every test binary stamps its tests")]
+pub(crate) use in_each_set_up;

@@ -3,11 +3,11 @@
 use clap::Args;
 
 use super::Filter;
-use crate::cli::connection::Connection;
+use crate::cli::connection::Session;
 use crate::cli::exit::Exit;
-use crate::cli::out::{Form, Out};
+use crate::cli::out::Out;
 use crate::cli::words::{self, Lang, Word};
-use crate::cli::{block_on, json, tables};
+use crate::cli::{json, tables};
 use crate::client::CallError;
 use crate::proto::v1;
 
@@ -50,35 +50,31 @@ struct Chosen {
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 impl Replay {
     /// Replays.
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
-        let (connection, form) = (self.chosen.connection, self.chosen.form);
+        let session = self.chosen.session;
         let (delivery_ids, filter) = chosen(self.chosen.deliveries, self.chosen.filter)?;
         let reason = self.reason.unwrap_or_default();
         let max_deliveries = self.chosen.limit;
         let request = v1::ReplayDeadLettersRequest { delivery_ids, filter, max_deliveries, reason };
-        let answer =
-            block_on(async { connection.agency().await?.replay(request).await.map_err(Exit::failed) })?;
-        show(Out::new(lang, form), &answer.results, answer.more)
+        let answer = session.connection.call(async |agency| agency.replay(request).await)?;
+        show(Out::new(lang, session.form), &answer.results, answer.more)
     }
 }
 
 impl Discard {
     /// Discards.
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
-        let (connection, form) = (self.chosen.connection, self.chosen.form);
+        let session = self.chosen.session;
         let (delivery_ids, filter) = chosen(self.chosen.deliveries, self.chosen.filter)?;
         let (reason, max_deliveries) = (self.reason, self.chosen.limit);
         let request = v1::DiscardDeadLettersRequest { delivery_ids, filter, max_deliveries, reason };
-        let answer =
-            block_on(async { connection.agency().await?.discard(request).await.map_err(Exit::failed) })?;
-        show(Out::new(lang, form), &answer.results, answer.more)
+        let answer = session.connection.call(async |agency| agency.discard(request).await)?;
+        show(Out::new(lang, session.form), &answer.results, answer.more)
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::Args;
 
 use super::Filter;
-use crate::cli::connection::Connection;
+use crate::cli::connection::Session;
 use crate::cli::exit::Exit;
-use crate::cli::out::{Form, Out};
+use crate::cli::out::Out;
 use crate::cli::words::{self, Lang, Word};
 use crate::cli::{block_on, json, tables, times};
 use crate::domain::limits::DEAD_LETTERS_MAX;
@@ -20,9 +20,7 @@ pub struct List {
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 /// Show a dead letter and its story / Xem một lượt giao
@@ -32,15 +30,13 @@ pub struct Show {
     #[arg(value_name = "DELIVERY_ID")]
     delivery_id: String,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    form: Form,
+    session: Session,
 }
 
 impl List {
     /// Lists.
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
+        let mut out = Out::new(lang, self.session.form);
         let heads = [
             Word::Delivery,
             Word::Recipient,
@@ -54,7 +50,7 @@ impl List {
         let mut left = self.limit;
         let filter = self.filter.written();
         block_on(async {
-            let agency = self.connection.agency().await?;
+            let agency = self.session.connection.agency().await?;
             let mut request = v1::ListDeadLettersRequest { filter: Some(filter), ..Default::default() };
             while left > 0 {
                 request.page_size = DEAD_LETTERS_MAX.min(u32::try_from(left).unwrap_or(u32::MAX));
@@ -96,11 +92,9 @@ fn reason(lang: Lang, letter: &v1::DeadLetter) -> String {
 impl Show {
     /// Shows.
     pub fn run(self, lang: Lang) -> Result<(), Exit> {
-        let mut out = Out::new(lang, self.form);
-        let connection = self.connection;
-        let found = block_on(async {
-            connection.agency().await?.dead_letter(&self.delivery_id).await.map_err(Exit::failed)
-        })?;
+        let mut out = Out::new(lang, self.session.form);
+        let found =
+            self.session.connection.call(async |agency| agency.dead_letter(&self.delivery_id).await)?;
         let letter = found.dead_letter.unwrap_or_default();
         let envelope = found.envelope.unwrap_or_default();
         if out.is_json() {

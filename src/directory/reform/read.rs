@@ -7,7 +7,7 @@ use time::Date;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::{Error, Why};
-use crate::directory::Link;
+use crate::directory::{Link, load};
 use crate::domain::limits::REFORM_BYTES_MAX;
 use crate::domain::organ_id::OrganId;
 
@@ -209,7 +209,7 @@ fn date(value: &toml::Value) -> Result<Date, Why> {
         toml::Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    super::day(&text).ok_or(Why::BadDay(text))
+    load::day(&text).ok_or(Why::BadDay(text))
 }
 
 impl Change {

@@ -1,16 +1,13 @@
 //! The first half of a transaction: locks the accounts and reads all that a batch is about, in one round trip.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use futures_util::try_join;
 use tokio_postgres::Row as SqlRow;
 use tokio_postgres::types::ToSql;
 
 use super::cells::{Cells, OrganRef};
-use super::change::Changes;
-use super::columns::{self, Answers, Attempts, Carriers, Deliveries, Effects, Files, Messages, Receipts};
 use super::command::Command;
-use super::facts::NewFacts;
 use super::fault::Fault;
 use super::link::Link;
 use super::names::Names;
@@ -21,7 +18,7 @@ use super::{bounded, lineage, receipts};
 use crate::domain::delivery::DeliveryId;
 use crate::domain::message::{Hash, MessageId};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Acceptance, Accepted, AcceptedDelivery, Commit, MessageKey};
+use crate::ledger::{Acceptance, Accepted, AcceptedDelivery, MessageKey};
 
 /// Begins the transaction, locks, and reads all that the batch is about, in one round trip.
 pub(super) async fn read<'a>(
@@ -52,33 +49,10 @@ pub(super) async fn read<'a>(
     if targets.changes > 0 {
         context.names.keep(&accounts)?;
     }
-    let mut sheet = Sheet {
-        node: context.commit.node,
-        options: context.options,
-        names: context.names,
-        chance: fastrand::Rng::new(),
-        accounts: accounts.iter().map(account).collect::<Result<_, _>>()?,
-        known: HashMap::new(),
-        deliveries: BTreeMap::new(),
-        last_receipts: HashMap::new(),
-        reports: HashMap::new(),
-        messages: HashMap::new(),
-        message_keys: numbers(&keys)?.map(MessageKey).collect(),
-        delivery_ids: numbers(&ids)?.map(DeliveryId).collect(),
-        new_messages: Messages::default(),
-        new_deliveries: Deliveries::default(),
-        new_receipts: Receipts::default(),
-        new_files: Files::default(),
-        new_targets: columns::Targets::default(),
-        new_effects: Effects::default(),
-        answers: Answers::default(),
-        carriers: Carriers::default(),
-        changes: Changes::default(),
-        outbox: Attempts::default(),
-        withdrawn: Attempts::default(),
-        new_facts: NewFacts::default(),
-        commit: Commit::default(),
-    };
+    let mut sheet = Sheet::blank(context);
+    sheet.accounts = accounts.iter().map(account).collect::<Result<_, _>>()?;
+    sheet.message_keys = numbers(&keys)?.map(MessageKey).collect();
+    sheet.delivery_ids = numbers(&ids)?.map(DeliveryId).collect();
     wanted.check(&sheet)?;
     // One that became visible after the locks were taken is nobody's yet.
     let is_locked = |sheet: &Sheet<'_>, row: &Row| {

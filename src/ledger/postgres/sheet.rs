@@ -12,6 +12,7 @@ use super::columns::{
 use super::facts::{MessageFacts, NewFacts};
 use super::fault::Fault;
 use super::names::Names;
+use super::transaction::Context;
 use crate::domain::delivery::{DeliveryId, Progress};
 use crate::domain::duty::Duty;
 use crate::domain::message::{Hash, Lane, MessageId};
@@ -152,7 +153,38 @@ pub(super) struct Sheet<'a> {
     pub commit: Commit,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
+    /// A sheet on which nothing stands yet.
+    pub fn blank(context: &Context<'a>) -> Self {
+        Self {
+            node: context.commit.node,
+            options: context.options,
+            names: context.names,
+            chance: fastrand::Rng::new(),
+            accounts: HashMap::new(),
+            known: HashMap::new(),
+            deliveries: BTreeMap::new(),
+            last_receipts: HashMap::new(),
+            reports: HashMap::new(),
+            messages: HashMap::new(),
+            message_keys: VecDeque::new(),
+            delivery_ids: VecDeque::new(),
+            new_messages: Messages::default(),
+            new_deliveries: Deliveries::default(),
+            new_receipts: Receipts::default(),
+            new_files: Files::default(),
+            new_targets: Targets::default(),
+            new_effects: Effects::default(),
+            answers: Answers::default(),
+            carriers: Carriers::default(),
+            changes: Changes::default(),
+            outbox: Attempts::default(),
+            withdrawn: Attempts::default(),
+            new_facts: NewFacts::default(),
+            commit: Commit::default(),
+        }
+    }
+
     /// The number of an organ that was entered before the transaction began.
     pub fn number(&self, organ: &OrganId) -> Result<OrganRef, Fault> {
         self.names.number(organ).ok_or(Fault::Unfamiliar)

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::change::Behind;
 use super::codes::{Code, at_most, bounded};
 use super::custody;
-use super::organs::{Names, number};
+use super::organs::{Names, OrganRef, number};
 use super::receipts::{self, NewReceipt};
 use super::writer::Book;
 use super::{change, step};
@@ -13,7 +14,7 @@ use crate::domain::delivery::{DeliveryId, Event};
 use crate::domain::duty::Duty;
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::ReceiptKind;
-use crate::domain::status::{Decided, Request, StatusCode};
+use crate::domain::status::{Decided, Request, Standing, StatusCode};
 use crate::ledger::reports::{self, MESSAGES_OF_DOCUMENT_MAX, Reportable};
 use crate::ledger::{Between, ReportError, ReportRequest, Reported, StatusFile};
 
@@ -48,12 +49,30 @@ pub(super) fn report(
         }
         Ok(Decided::Recorded(next)) => next,
     };
-    let code = request.report.status.code;
-    let answer = reports::answer(row.request, &next, code);
+    let answer = reports::answer(row.request, &next, request.report.status.code);
     if let Some(answer) = answer {
         change::answered(db, request.delivery, answer)?;
     }
     let behind = behind.filter(|_| answer.is_some());
+    let by = book.accounts.number(db, &request.by)?;
+    record(db, book, (request, by), (&row, next), behind.as_ref())?;
+    let recorded = receipts::of_reports(db, &names, request.delivery)?.pop();
+    let receipt = recorded.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    if answer == Some(Answer::Agreed) && !row.progress.state.is_end() {
+        let event = Event::Cancel { agreed: true, reason: request.report.reason.clone() };
+        step::take(db, book, request.delivery, &event, (request.at, Some(by)), behind.as_ref())?;
+    }
+    Ok(Ok(Reported { receipt, repeated: false }))
+}
+
+/// Writes where the delivery stands now, and the receipt.
+fn record(
+    db: &Connection,
+    book: &mut Book,
+    (request, by): (&ReportRequest, OrganRef),
+    (row, next): (&step::Row, Standing),
+    behind: Option<&Behind>,
+) -> rusqlite::Result<()> {
     let (last_sequence, last_time) = receipts::last(db, row.message)?;
     let time = request.at.max(last_time);
     let acknowledges = book.options.policy.acknowledged_by.is_met_by_status(request.report.status.code);
@@ -69,13 +88,13 @@ pub(super) fn report(
         delivery: Some(request.delivery),
         kind: ReceiptKind::Status,
         time,
-        asserted_by: Some(book.accounts.number(db, &request.by)?),
+        asserted_by: Some(by),
         attempt: row.progress.attempt,
         cause: None,
         reason: &request.report.reason,
         retry_time: None,
         status: Some(&request.report.status),
-        change: behind.as_ref().map(|behind| (behind.key, behind.asked)),
+        change: behind.map(|behind| (behind.key, behind.asked)),
     };
     let sender_sequence = receipts::append(db, book, &receipt)?;
     if let Some(file) = &request.file {
@@ -84,14 +103,7 @@ pub(super) fn report(
             .execute((row.sender, sender_sequence, file.as_ref()))?;
         custody::file_came(db, row.message, receipt.time)?;
     }
-    let recorded = receipts::of_reports(db, &names, request.delivery)?.pop();
-    let receipt = recorded.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    if answer == Some(Answer::Agreed) && !row.progress.state.is_end() {
-        let event = Event::Cancel { agreed: true, reason: request.report.reason.clone() };
-        let by = Some(book.accounts.number(db, &request.by)?);
-        step::take(db, book, request.delivery, &event, (request.at, by), behind.as_ref())?;
-    }
-    Ok(Ok(Reported { receipt, repeated: false }))
+    Ok(())
 }
 
 /// The delivery to a recipient of the document a sender knows by an id.

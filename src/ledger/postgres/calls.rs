@@ -1,0 +1,290 @@
+//! What the ledger is asked: each call is handed to the writer, or to a reader.
+
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::command::Command;
+use super::{PostgresLedger, duty, history, lineage, links, mailbox, receipts, report};
+use crate::domain::calendar::Day;
+use crate::domain::delivery::DeliveryId;
+use crate::domain::link::LinkRecord;
+use crate::domain::message::{Lane, MessageId};
+use crate::domain::organ_id::OrganId;
+use crate::domain::receipt::Receipt;
+use crate::domain::time::Timestamp;
+use crate::ledger::{
+    AcceptAnswers, Acceptance, BecameReady, Between, DutyBounds, DutyFigures, Error, KeyedMessage, Ledger,
+    Link, LinkChange, MailboxTally, MessageKey, MessageRecord, Nodes, OverdueOf, Pending, Ready,
+    ReportAnswers, ReportRequest, StatusFile, StepAnswers, StepRequest, Story, Tally, Unheld,
+};
+
+mod custody;
+
+impl Ledger for PostgresLedger {
+    fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Accept(batch, answer)))
+    }
+
+    fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
+    }
+
+    fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
+    }
+
+    fn ready<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        lane: Lane,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Ready>, Error>> {
+        let organ = organ.clone();
+        Box::pin(
+            self.readers.read(move |db, _| Box::pin(mailbox::ready(db, organ.clone(), lane, after, limit))),
+        )
+    }
+
+    fn ready_in_lanes<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::ready_in_lanes(db, organ.clone(), limit))))
+    }
+
+    fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(history::messages(db, names, keys.clone()))))
+    }
+
+    fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::due(db, now, limit))))
+    }
+
+    fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(mailbox::next_due(db))))
+    }
+
+    fn held_by_streams(&self, limit: usize) -> BoxFuture<'_, Result<Vec<(DeliveryId, u32)>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::held_by_streams(db, limit))))
+    }
+
+    fn track<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        message_id: &'a MessageId,
+    ) -> BoxFuture<'a, Result<Option<Story>, Error>> {
+        let (sender, id) = (sender.clone(), message_id.clone());
+        Box::pin(
+            self.readers
+                .read(move |db, names| Box::pin(history::track(db, names, sender.clone(), id.clone()))),
+        )
+    }
+
+    fn receipts<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
+        let sender = sender.clone();
+        Box::pin(
+            self.readers.read(move |db, names| {
+                Box::pin(receipts::of_sender(db, names, sender.clone(), after, limit))
+            }),
+        )
+    }
+
+    fn delivery_of<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        document_id: &'a str,
+        recipient: &'a OrganId,
+        answers: bool,
+    ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
+        let (sender, id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
+        Box::pin(self.readers.read(move |db, _| {
+            Box::pin(report::delivery_of(db, sender.clone(), id.clone(), recipient.clone(), answers))
+        }))
+    }
+
+    fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::between(db, delivery))))
+    }
+
+    fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
+        Box::pin(self.readers.read(move |db, names| Box::pin(lineage::lineage(db, names, message))))
+    }
+
+    fn status_file<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        sender_sequence: u64,
+    ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
+        let sender = sender.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(report::file(db, sender.clone(), sender_sequence))))
+    }
+
+    fn sent<'a>(
+        &'a self,
+        sender: &'a OrganId,
+        before: Option<MessageKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let sender = sender.clone();
+        Box::pin(
+            self.readers
+                .read(move |db, names| Box::pin(history::sent(db, names, sender.clone(), before, limit))),
+        )
+    }
+
+    fn received<'a>(
+        &'a self,
+        recipient: &'a OrganId,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let recipient = recipient.clone();
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(history::received(db, names, recipient.clone(), before, open_only, limit))
+        }))
+    }
+
+    fn note_overdue(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        at: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::NoteOverdue(deliveries, at, answer)))
+    }
+
+    fn unacknowledged(
+        &self,
+        by: Timestamp,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(duty::unacknowledged(db, by, after, limit))))
+    }
+
+    fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(duty::bounds(db, by, after))))
+    }
+
+    fn count_duty(
+        &self,
+        after: DeliveryId,
+        from: Timestamp,
+        by: Timestamp,
+    ) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::CountDuty { after, from, by, answer }))
+    }
+
+    fn overdue<'a>(
+        &'a self,
+        of: &'a OverdueOf,
+        before: Option<DeliveryId>,
+        open_only: bool,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
+        let of = of.clone();
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(history::overdue(db, names, of.clone(), before, open_only, limit))
+        }))
+    }
+
+    fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>> {
+        Box::pin(self.readers.read(|db, names| Box::pin(duty::recipients(db, names))))
+    }
+
+    fn duty_figures<'a>(
+        &'a self,
+        organ: Option<&'a OrganId>,
+        days: (Day, Day),
+        after: Option<&'a OrganId>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>> {
+        let (organ, after) = (organ.cloned(), after.cloned());
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(duty::figures(db, names, organ.clone(), days, after.clone(), limit))
+        }))
+    }
+
+    fn held_in_queue<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        before: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>> {
+        let organ = organ.clone();
+        Box::pin(
+            self.readers
+                .read(move |db, _| Box::pin(mailbox::held_in_queue(db, organ.clone(), before, limit))),
+        )
+    }
+
+    fn unheld<'a>(
+        &'a self,
+        organ: &'a OrganId,
+        after: DeliveryId,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>> {
+        let organ = organ.clone();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::unheld(db, organ.clone(), after, limit))))
+    }
+
+    fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {
+        Box::pin(self.readers.read(move |db, names| {
+            Box::pin(mailbox::unpublished(db, names, self.membership.id(), after, limit))
+        }))
+    }
+
+    fn published(&self, ready: Vec<Ready>) -> BoxFuture<'_, Result<Pending<()>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::Published(ready, answer)))
+    }
+
+    fn publish_again<'a>(&'a self, organ: Option<&'a OrganId>) -> BoxFuture<'a, Result<Pending<u64>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::PublishAgain(organ.cloned(), answer)))
+    }
+
+    fn mark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
+        let name = name.to_owned();
+        Box::pin(self.readers.read(move |db, _| Box::pin(mailbox::mark(db, name.clone()))))
+    }
+
+    fn advance_mark<'a>(
+        &'a self,
+        name: &'a str,
+        from: u64,
+        to: u64,
+    ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name.to_owned(), from, to, answer)))
+    }
+
+    fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
+        Box::pin(self.readers.read(move |db, _| Box::pin(links::read(db, of.clone()))))
+    }
+
+    fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
+        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+    }
+
+    fn nodes(&self) -> watch::Receiver<Nodes> {
+        self.membership.nodes.subscribe()
+    }
+
+    fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {
+        Box::pin(self.readers.read(|db, names| Box::pin(mailbox::mailboxes(db, names))))
+    }
+
+    fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {
+        Box::pin(self.readers.read(|db, _| Box::pin(mailbox::tally(db))))
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+    }
+}
