@@ -30,7 +30,10 @@ bodies!(
     Receipt,
     SubmitResult,
     SettleResponse,
-    ReportStatusResponse
+    ReportStatusResponse,
+    PublishRequest,
+    PublishResponse,
+    DossierEvent
 );
 
 /// How a body is written.

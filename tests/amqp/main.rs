@@ -7,9 +7,14 @@
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod site;
 
+#[path = "../support/nodes.rs"]
+#[allow(dead_code, unused_imports, reason = "not every test binary uses all of it")]
+mod nodes;
+
 mod conversation;
 mod description;
 mod doors;
+mod dossiers;
 mod killed;
 mod operator;
 mod parked;

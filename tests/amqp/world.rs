@@ -46,6 +46,23 @@ impl Node {
         })
     }
 
+    /// A node that is nobody else's.
+    pub fn own() -> Arc<Self> {
+        Arc::new(Self::start())
+    }
+
+    /// Ends it as a crash does, and starts it again with what it had.
+    pub fn crash(&self) {
+        for order in [vec!["kill"], vec!["start"]] {
+            let mut script = Command::new(root().join("tests/rabbitmq"));
+            script.arg(order[0]).arg(self.folder.path());
+            if order[0] == "start" {
+                script.arg(self.port.to_string());
+            }
+            succeeded("tests/rabbitmq", &script.output().unwrap());
+        }
+    }
+
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = free_ports();
@@ -100,7 +117,11 @@ pub struct World {
 impl World {
     /// A place where these organs are attached: `("H70.1", "amqp-json")`. No two tests name the same organ.
     pub fn new(vhost: &str, organs: &[(&str, &str)]) -> Self {
-        let node = Node::shared();
+        Self::on(Node::shared(), vhost, organs)
+    }
+
+    /// The same, on this node.
+    pub fn on(node: Arc<Node>, vhost: &str, organs: &[(&str, &str)]) -> Self {
         let mut site = Site::new(&[]);
         site.set("broker.kind = \"rabbitmq\"");
         site.set(format!("rabbitmq.uris = [\"amqp://127.0.0.1:{}\"]", node.port));

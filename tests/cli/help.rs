@@ -56,6 +56,7 @@ const COMMANDS: [&str; 52] = [
     "amqp parked show",
     "amqp parked replay",
     "amqp parked discard",
+    "amqp dossiers",
     "bench",
 ];
 
