@@ -202,10 +202,10 @@ impl Gateway {
         let intake = Arc::new(assemble::intake(config, &parts));
         let in_flight_bytes_max = config.limits.in_flight_bytes_max;
         let desk = Arc::new(Desk::new(Arc::clone(&intake), Arc::clone(&parts.dispatch), in_flight_bytes_max));
-        if parts.rabbit.is_some() {
-            parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &stop)?);
-        }
         let dossier_parts = dossiers::handlers(config, &parts, Arc::clone(&intake));
+        if parts.rabbit.is_some() {
+            parts.bridge = Some(rabbit::bridge(config, &parts, Arc::clone(&desk), &dossier_parts, &stop)?);
+        }
         background.extend(dossiers.start(&stop));
         let api = assemble::api(config, &parts, desk, &tasks, &drain);
         let incoming =

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::amqp::topology::Topology;
@@ -20,6 +20,7 @@ use crate::submission::Desk;
 
 mod attached;
 pub mod codec;
+pub mod dossiers;
 mod leases;
 pub mod letter;
 mod notices;
@@ -33,9 +34,12 @@ mod said;
 pub mod sender;
 mod stalls;
 mod status_files;
+mod steps;
 mod submissions;
+mod turn;
 pub mod users;
 
+pub use dossiers::Dossiers;
 pub use packer::Deliveries;
 
 use attached::Attached;
@@ -46,6 +50,7 @@ use outcomes::Outcomes;
 use reports::Reports;
 use said::Said;
 use stalls::Stalls;
+use steps::Steps;
 use submissions::Submissions;
 
 /// What an operator sets.
@@ -68,7 +73,7 @@ pub struct BridgeOptions {
 /// The bridge at work.
 pub struct Bridge {
     tasks: Tasks,
-    changed: Arc<Notify>,
+    changed: watch::Sender<()>,
 }
 
 impl Bridge {
@@ -77,6 +82,7 @@ impl Bridge {
         options: BridgeOptions,
         dispatch: Arc<Dispatch>,
         desk: Arc<Desk>,
+        dossiers: Dossiers,
         directory: Arc<ArcSwap<Directory>>,
         stop: &CancellationToken,
     ) -> Result<Self, OptionsError> {
@@ -95,7 +101,7 @@ impl Bridge {
             tasks: tasks.clone(),
             room: Arc::new(Semaphore::new(usize::from(options.prefetch) * 2)),
         });
-        let changed = Arc::new(Notify::new());
+        let changed = watch::Sender::new(());
         let subscribe =
             |queue| Subscription::start(&incoming, queue, options.prefetch, Arc::clone(&metrics), &tasks);
         let topology = &options.topology;
@@ -105,7 +111,10 @@ impl Bridge {
         tasks.spawn(outcomes.run(subscribe(topology.outcomes())));
         let reports = Said::<Reports>::new(&office, &desk);
         tasks.spawn(reports.run(subscribe(topology.reports())));
-        let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), Arc::clone(&changed));
+        let steps = Steps { office: Arc::clone(&office), desk: Arc::clone(&dossiers.desk) };
+        tasks.spawn(steps.run(subscribe(topology.steps())));
+        dossiers::start(&dossiers, &office, &dispatch, &start("bridge dossiers")?, &changed);
+        let attached = Attached::new(Arc::clone(&office), Arc::clone(&dispatch), changed.subscribe());
         tasks.spawn(attached.run());
         let stalls = Stalls {
             office: Arc::clone(&office),
@@ -122,7 +131,7 @@ impl Bridge {
 
     /// The directory is another one.
     pub fn directory_changed(&self) {
-        self.changed.notify_one();
+        self.changed.send_replace(());
     }
 
     /// Ends it. What was not acknowledged comes again.

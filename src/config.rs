@@ -119,7 +119,7 @@ impl Config {
         self.retention.check()?;
         self.duty.check()?;
         self.limits.check()?;
-        self.bridge.check(&self.limits)?;
+        self.bridge.check(&self.broker, &self.rabbitmq, &self.limits)?;
         self.push.check()?;
         self.directory.check()?;
         self.dossiers.check()?;

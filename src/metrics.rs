@@ -145,6 +145,12 @@ table! {
     bridge_renewals: Counter = "truc_bridge_renewals_total", "count", NONE;
     /// Refusals an agency's full queue of receipts did not take; nothing was promised.
     bridge_answers_lost: Counter = "truc_bridge_answers_lost_total", "count", NONE;
+    /// Messages with steps of dossiers that came through RabbitMQ.
+    bridge_steps: Counter = "truc_bridge_steps_total", "count", NONE;
+    /// Events of dossiers that the broker has confirmed, for agencies' queues and for the exchange, repeats counted.
+    bridge_dossier_events: Counter = "truc_bridge_dossier_events_total", "count", NONE;
+    /// Agencies' queues of dossiers that this node would feed and that are full.
+    bridge_dossier_queues_full: Gauge = "truc_bridge_dossier_queues_full", "count", NONE;
     /// Messages parked, by the cause.
     bridge_parked: Family<Counter, ParkCause> = "truc_bridge_parked_total", "count", NONE;
     /// Steps of dossiers answered, by the answer.

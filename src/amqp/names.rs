@@ -56,6 +56,9 @@ impl Names {
     /// The routing key of reports of business status in [`Names::submissions`].
     pub const STATUS: &'static str = "status";
 
+    /// The routing key of steps of dossiers in [`Names::submissions`].
+    pub const STEPS: &'static str = "steps";
+
     /// Names that begin like this; some 100 bytes have to be left for the rest of a name, which has at most 255.
     pub fn with_prefix(prefix: &str) -> Self {
         Self { prefix: prefix.to_owned() }
@@ -78,6 +81,21 @@ impl Names {
     /// The queue of the business statuses agencies report.
     pub fn reports(&self) -> String {
         self.name("reports")
+    }
+
+    /// The queue of the steps of dossiers agencies publish.
+    pub fn steps(&self) -> String {
+        self.name("steps")
+    }
+
+    /// The exchange of events of dossiers.
+    pub fn dossiers(&self) -> String {
+        self.name("dossiers")
+    }
+
+    /// The queue of the events of dossiers an organ follows.
+    pub fn dossiers_of(&self, organ: &OrganId) -> String {
+        self.name(&format!("dossiers.{organ}"))
     }
 
     /// The exchange deliveries go through to their mailboxes.

@@ -96,8 +96,18 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher on a connection.
     pub fn start(link: &Link, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
+        Self::started(link, metrics, tasks, true)
+    }
+
+    /// One whose messages are as well when no queue is bound for them: those are confirmed, too.
+    pub fn for_whoever_listens(link: &Link, metrics: Arc<Metrics>, tasks: &Tasks) -> Self {
+        Self::started(link, metrics, tasks, false)
+    }
+
+    fn started(link: &Link, metrics: Arc<Metrics>, tasks: &Tasks, mandatory: bool) -> Self {
         let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
-        let work = Work { link: link.clone(), metrics, waiting, flights: VecDeque::new(), named: 0 };
+        let flights = VecDeque::new();
+        let work = Work { link: link.clone(), metrics, mandatory, waiting, flights, named: 0 };
         tasks.spawn(work.run(tasks.stop_token()));
         Self { batches }
     }
@@ -116,6 +126,7 @@ impl Publisher {
 struct Work {
     link: Link,
     metrics: Arc<Metrics>,
+    mandatory: bool,
     waiting: mpsc::Receiver<Batch>,
     flights: VecDeque<(Flight, oneshot::Sender<Vec<Settled>>)>,
     named: u64,
@@ -183,7 +194,7 @@ impl Work {
         }
         self.metrics.broker_published.increment(messages.len() as u64);
         let timeout = self.link.options().confirm_timeout;
-        self.flights.push_back((Flight::begin(channel, messages, timeout), answer));
+        self.flights.push_back((Flight::begin(channel, messages, self.mandatory, timeout), answer));
     }
 
     /// The first batch is acknowledged. What was returned of it may hang on later ones.
@@ -239,7 +250,8 @@ impl Work {
                     };
                 }
                 let Some((epoch, channel)) = &at else { return Over::Stopped };
-                let mut alone = VecDeque::from([(Flight::begin(channel, vec![message], timeout), ())]);
+                let flight = Flight::begin(channel, vec![message], self.mandatory, timeout);
+                let mut alone = VecDeque::from([(flight, ())]);
                 let verdict = tokio::select! {
                     () = stop.cancelled() => return Over::Stopped,
                     verdict = first(&mut alone, &self.link, *epoch) => verdict,

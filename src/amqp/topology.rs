@@ -8,13 +8,16 @@ use crate::domain::organ_id::OrganId;
 mod declare;
 mod definitions;
 
-pub use declare::{Declared, Declarer, answers, declare, declare_queue, delete, exists};
+pub use declare::{Declared, Declarer, answers, declare, declare_queue, delete, exists, find_queue};
 
 /// Most messages in each of the queues nobody has to empty soon: the parked and the dead. Beyond it the oldest go.
 const ATTIC_LENGTH_MAX: u32 = 1_000_000;
 
 /// How often a message there may be looked at.
 const LOOKED_AT_MAX: u32 = 1_000_000;
+
+/// How often an event of a dossier may come back unacknowledged.
+const COME_BACK_MAX: u32 = 1_000_000;
 
 /// Bounds an operator sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub enum Spread {
     Direct,
     /// To every queue bound.
     Fanout,
+    /// To the queues bound with a pattern that matches the message's routing key, word by word.
+    Topic,
 }
 
 impl Spread {
@@ -45,6 +50,7 @@ impl Spread {
         match self {
             Self::Direct => "direct",
             Self::Fanout => "fanout",
+            Self::Topic => "topic",
         }
     }
 }
@@ -65,6 +71,8 @@ pub enum Argument {
     Text(String),
     /// A number.
     Number(u32),
+    /// Yes or no.
+    Flag(bool),
 }
 
 /// A queue with what is bound to it; all of them are durable quorum queues.
@@ -85,6 +93,7 @@ impl Queue {
             let value = match value {
                 Argument::Text(text) => AMQPValue::LongString(text.as_str().into()),
                 Argument::Number(number) => AMQPValue::LongLongInt(i64::from(*number)),
+                Argument::Flag(flag) => AMQPValue::Boolean(*flag),
             };
             table.insert((*name).into(), value);
         }
@@ -113,12 +122,14 @@ impl Topology {
             exchange(self.names.receipts(), Spread::Direct),
             // Whatever the routing key a message had, it reaches the one queue of the dead.
             exchange(self.names.dead(), Spread::Fanout),
+            // Events of dossiers, for queues an operator binds: by organ, procedure and status.
+            exchange(self.names.dossiers(), Spread::Topic),
         ]
     }
 
     /// The queues that are always there.
     pub fn queues(&self) -> Vec<Queue> {
-        vec![self.submissions(), self.outcomes(), self.reports(), self.dead(), self.parked()]
+        vec![self.submissions(), self.outcomes(), self.reports(), self.steps(), self.dead(), self.parked()]
     }
 
     /// What agencies submit.
@@ -137,6 +148,29 @@ impl Topology {
     pub fn reports(&self) -> Queue {
         let binding = (self.names.submissions(), Names::STATUS.to_owned());
         self.filled_by_others(self.names.reports(), binding)
+    }
+
+    /// What steps of dossiers agencies publish.
+    pub fn steps(&self) -> Queue {
+        let binding = (self.names.submissions(), Names::STEPS.to_owned());
+        let mut queue = self.filled_by_others(self.names.steps(), binding);
+        queue.arguments.push(one_consumer());
+        queue
+    }
+
+    /// The events of dossiers an organ follows. It is published to through the default exchange, which needs no binding.
+    pub fn dossiers(&self, organ: &OrganId) -> Queue {
+        let arguments = vec![
+            ("x-queue-type", Argument::Text("quorum".to_owned())),
+            // Order comes first: an event that comes back stays at the head until the organ takes it. Without this argument RabbitMQ 4 drops it
+            // after 20 times.
+            ("x-delivery-limit", Argument::Number(COME_BACK_MAX)),
+            // The gateway stops long before; beyond it RabbitMQ says no, and the log has what was not taken.
+            ("x-max-length", Argument::Number(self.limits.mailbox_length_max)),
+            ("x-overflow", Argument::Text("reject-publish".to_owned())),
+            one_consumer(),
+        ];
+        Queue { name: self.names.dossiers_of(organ), arguments, bindings: Vec::new() }
     }
 
     /// What RabbitMQ gave up.
@@ -179,6 +213,11 @@ impl Topology {
         ];
         Queue { name, arguments, bindings: vec![binding] }
     }
+}
+
+/// Of several consumers one gets all messages, in order; the next takes over when it goes.
+fn one_consumer() -> (&'static str, Argument) {
+    ("x-single-active-consumer", Argument::Flag(true))
 }
 
 /// Queues for people to look into: bounded, and the newest are worth the most.

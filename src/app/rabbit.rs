@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
-use super::{Parts, StartError};
+use super::{Parts, StartError, ambiguity, dossiers};
 use crate::amqp::topology::{QueueLimits, Topology};
 use crate::amqp::{Names, Options, TlsFiles};
-use crate::bridge::{Bridge, BridgeOptions, Deliveries};
+use crate::api::DossierParts;
+use crate::bridge::{Bridge, BridgeOptions, Deliveries, Dossiers};
 use crate::broker::rabbit::{self, Pointers, RabbitBroker};
 use crate::config::Config;
 use crate::delivery::HotMessages;
@@ -73,6 +74,7 @@ pub(super) fn bridge(
     config: &Config,
     parts: &Parts,
     desk: Arc<Desk>,
+    log: &DossierParts,
     stop: &CancellationToken,
 ) -> Result<Bridge, StartError> {
     let (amqp, topology) = rabbitmq(config);
@@ -84,6 +86,15 @@ pub(super) fn bridge(
         lease: config.rabbitmq.lease,
         stall_after: config.delivery.stall_after,
     };
+    let dossiers = Dossiers {
+        tail: Arc::clone(&log.tail),
+        desk: Arc::clone(&log.desk),
+        grants: Arc::clone(&log.grants),
+        rule: ambiguity(config),
+        wanted: config.bridge.dossier_queues.iter().map(dossiers::grant).collect(),
+        queue_length: config.bridge.dossier_queue_length,
+        exchange: config.bridge.dossier_exchange,
+    };
     let directory = Arc::clone(&parts.directory);
-    Ok(Bridge::start(options, Arc::clone(&parts.dispatch), desk, directory, stop)?)
+    Ok(Bridge::start(options, Arc::clone(&parts.dispatch), desk, dossiers, directory, stop)?)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::office::{Office, PUBLISH_RETRY_DELAY};
@@ -17,14 +17,14 @@ use crate::domain::organ_id::OrganId;
 pub struct Attached {
     office: Arc<Office>,
     dispatch: Arc<Dispatch>,
-    changed: Arc<Notify>,
+    changed: watch::Receiver<()>,
     /// Those attached, and what ends their forwarders.
     organs: HashMap<OrganId, CancellationToken>,
 }
 
 impl Attached {
     /// Nobody attached yet. `changed` tells that the directory is another one.
-    pub fn new(office: Arc<Office>, dispatch: Arc<Dispatch>, changed: Arc<Notify>) -> Self {
+    pub fn new(office: Arc<Office>, dispatch: Arc<Dispatch>, changed: watch::Receiver<()>) -> Self {
         Self { office, dispatch, changed, organs: HashMap::new() }
     }
 
@@ -50,7 +50,7 @@ impl Attached {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.changed.notified() => {}
+                changed = self.changed.changed() => if changed.is_err() { return },
                 changed = state.changed() => if changed.is_err() { return },
             }
         }

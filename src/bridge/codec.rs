@@ -32,7 +32,10 @@ bodies!(
     SettleResponse,
     ReportStatusResponse,
     StatusFile,
-    OverdueNotice
+    OverdueNotice,
+    PublishRequest,
+    PublishResponse,
+    DossierEvent
 );
 
 /// How a body is written.

@@ -34,10 +34,12 @@ impl Permissions {
     /// Those of an organ.
     pub fn of(organ: &OrganId, names: &Names) -> Self {
         let [urgent, normal] = MailboxQueue::ALL.map(|queue| literal(&names.mailbox(organ, queue)));
+        let [receipts, dossiers] =
+            [names.receipts_of(organ), names.dossiers_of(organ)].map(|name| literal(&name));
         Self {
             configure: "^$".to_owned(),
             write: format!("^{}$", literal(&names.submissions())),
-            read: format!("^({normal}|{urgent}|{})$", literal(&names.receipts_of(organ))),
+            read: format!("^({normal}|{urgent}|{receipts}|{dossiers})$"),
         }
     }
 }
@@ -101,7 +103,7 @@ mod tests {
         assert_eq!((may.configure.as_str(), may.write.as_str()), ("^$", r"^truc\.submissions$"));
         assert_eq!(
             may.read,
-            r"^(truc\.mailbox\.H49\.12|truc\.mailbox\.H49\.12\.urgent|truc\.receipts\.H49\.12)$"
+            r"^(truc\.mailbox\.H49\.12|truc\.mailbox\.H49\.12\.urgent|truc\.receipts\.H49\.12|truc\.dossiers\.H49\.12)$"
         );
     }
 

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::words::Lang;
 use crate::config::{self, Config};
 
+mod dossiers;
 mod parked;
 mod users;
 
@@ -24,6 +25,7 @@ pub struct Amqp {
 enum AmqpCommand {
     Users(users::Users),
     Parked(parked::ParkedArgs),
+    Dossiers(dossiers::DossiersArgs),
 }
 
 /// Which gateway's RabbitMQ.
@@ -46,6 +48,7 @@ impl Amqp {
         match self.command {
             AmqpCommand::Users(users) => users.run(),
             AmqpCommand::Parked(parked) => parked.run(lang),
+            AmqpCommand::Dossiers(dossiers) => dossiers.run(lang),
         }
     }
 }

@@ -93,6 +93,12 @@ words! {
     Gateway = "trục", "gateway";
     ParkedId = "Mã lưu tạm", "Parked id";
     ParkCause = "Nguyên nhân", "Cause";
+    Wants = "Muốn theo dõi", "Wants";
+    Queue = "Hàng đợi", "Queue";
+    Events = "Sự kiện đang chờ", "Events waiting";
+    Consumers = "Số bên đọc", "Consumers";
+    NotThere = "chưa có trên RabbitMQ", "not on RabbitMQ";
+    NotAttached = "danh mục không nối bằng AMQP", "the directory does not attach it by AMQP";
 
     Endpoint = "Điểm nhận", "Endpoint";
     EndpointServer = "Chứng thư của điểm nhận", "Certificate of";

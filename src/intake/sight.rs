@@ -24,6 +24,11 @@ pub struct Grant {
 }
 
 impl Grant {
+    /// Whether it is about a dossier of this owner and procedure.
+    pub fn covers(&self, owner: &OrganId, procedure: &str) -> bool {
+        self.is_of_owner(owner) && self.procedure.as_ref().is_none_or(|granted| granted.as_str() == procedure)
+    }
+
     fn is_of_owner(&self, owner: &OrganId) -> bool {
         self.at_or_below.as_ref().is_none_or(|top| owner == top || owner.is_below(top))
     }
@@ -81,11 +86,7 @@ impl Sight {
 
     /// Whether it may see a dossier.
     pub fn sees(&mut self, owner: &OrganId, procedure: &str) -> bool {
-        let granted = |grant: &Grant| {
-            grant.is_of_owner(owner)
-                && grant.procedure.as_ref().is_none_or(|granted| granted.as_str() == procedure)
-        };
-        self.grants.iter().any(granted) || self.is_own(owner)
+        self.grants.iter().any(|grant| grant.covers(owner, procedure)) || self.is_own(owner)
     }
 
     /// Refuses one who asks for dossiers of an organ of which it may see none.

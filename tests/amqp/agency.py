@@ -5,6 +5,9 @@
   agency.py take           takes messages of a queue and prints them, one JSON object a line
   agency.py serve          takes deliveries over until it has so many documents
   agency.py watch          reads receipts until so many documents are delivered
+  agency.py dossiers       publishes steps of dossiers, reads the answers, follows; fails on anything unexpected
+  agency.py steps          publishes the steps of so many dossiers in turn, through every loss of the connection
+  agency.py follow         follows dossiers until it has so many events, through every loss of the connection
 """
 
 import argparse
@@ -103,6 +106,19 @@ class Agency:
         expect(properties.message_id, value["deliveryId"])
         expect(properties.headers["x-truc-lease"], value["lease"])
         return value
+
+    def events(self, count, seconds=30, of=None):
+        """The next events of dossiers, acknowledged; fewer when they do not come."""
+        queue = f"truc.dossiers.{of or self.organ}"
+        for method, properties, body in self.channel.consume(queue, inactivity_timeout=seconds):
+            if method is None:
+                break
+            self.channel.basic_ack(method.delivery_tag)
+            yield properties, self.contract.decode(properties.type, body, properties.content_type)
+            count -= 1
+            if not count:
+                break
+        self.channel.cancel()
 
     def told(self):
         return self.take(f"truc.receipts.{self.organ}")
@@ -350,6 +366,145 @@ def watch(args):
     print(json.dumps({"receipts": len(numbers), "repeated": repeated, "gaps": gaps, "delivered": list(delivered)}))
 
 
+def step(organ, dossier, number, status="ACCEPTED", **more):
+    return {
+        "dossierCode": f"{organ}-20260105-{dossier}",
+        "step": number,
+        "procedureCode": "1.004194",
+        "status": "DOSSIER_STATUS_" + status,
+        "occurredTime": f"2026-01-05T01:00:{number % 60:02}Z",
+        **more,
+    }
+
+
+class Answers:
+    """What a publisher of steps is answered."""
+
+    def __init__(self, agency):
+        self.agency = agency
+
+    def publish(self, *steps, **more):
+        known = self.agency.publish("steps", "truc.v1.PublishRequest", {"steps": list(steps), **more})
+        properties, answer = self.agency.told()
+        expect((properties.type, properties.correlation_id), ("truc.v1.PublishResponse", known))
+        expect(properties.content_type, self.agency.content_type)
+        return answer["results"]
+
+    def refused(self, reason, *steps, **more):
+        for result in self.publish(*steps, **more):
+            expect(result["refusal"]["reason"], "ERROR_REASON_" + reason)
+
+
+def dossiers(args):
+    owner, other, reader = (Agency(args, organ) for organ in args.organs)
+    answers, organ = Answers(owner), owner.organ
+
+    # Two steps, of which the first is repeated; one is of a code nobody knows; a gap is told at once.
+    first = step(organ, 1, 1, note="Tiếp nhận hồ sơ")
+    one, two = answers.publish(first, step(organ, 1, 2, "IN_PROCESS"))
+    expect((one["position"], two["position"]), ("1", "2"))
+    expect(one["dossierCode"], f"{organ}-20260105-1")
+    again = answers.publish(first)[0]
+    expect((again["position"], again["repeatedStep"]), ("1", True))
+    own = {"status": 0, "ownStatus": {"codeSet": "igate", "code": "không có"}}
+    expect(answers.publish({**step(organ, 1, 3), **own})[0]["flags"], ["STEP_FLAG_UNMAPPED"])
+    held = answers.publish(step(organ, 2, 3, "IN_PROCESS"))[0]
+    expect((held["missingSteps"], "position" in held, "heldUntilTime" in held), ([1, 2], False, True))
+
+    # What cannot be is refused by itself, and says why.
+    good, conflict = answers.publish(step(organ, 3, 1), step(organ, 1, 2, "STOPPED"))
+    expect(good["position"], "4")
+    expect(conflict["refusal"]["reason"], "ERROR_REASON_STEP_CONFLICT")
+    answers.refused("NOT_DOSSIER_OWNER", step(other.organ, 1, 1))
+    answers.refused("INVALID_DOSSIER_CODE", {**step(organ, 1, 1), "dossierCode": "x"})
+    answers.refused("UNKNOWN_DOSSIER_STATUS", {**step(organ, 4, 1), "status": 11})
+    answers.refused("NOT_ACTING_FOR_ORGAN", step(organ, 4, 1), organ=other.organ)
+    answers.refused("MISSING_FIELD")
+    Answers(other).refused("NOT_DOSSIER_OWNER", step(organ, 4, 1))
+
+    # The reader gets them in order; the owner its own; the other nothing, although it wants everything.
+    wanted = [(1, 1), (1, 2), (1, 3), (3, 1)]
+    for agency in [reader, owner]:
+        for position, (properties, event) in enumerate(agency.events(len(wanted)), 1):
+            (dossier, number), headers = wanted[position - 1], properties.headers
+            expect((properties.type, properties.content_type), ("truc.v1.DossierEvent", agency.content_type))
+            expect((properties.message_id, headers["x-truc-position"]), (str(position), position))
+            expect(headers.get("x-truc-previous", position - 1), position - 1)
+            expect((event["dossierCode"], event["step"]["step"]), (f"{organ}-20260105-{dossier}", number))
+            expect((headers["x-truc-dossier"], headers["x-truc-step"]), (event["dossierCode"], number))
+            expect((headers["x-truc-owner"], headers["x-truc-procedure"]), (organ, "1.004194"))
+            expect(headers.get("x-truc-flags"), "UNMAPPED" if number == 3 else None)
+    expect(list(other.events(1, seconds=1)), [])
+    try:
+        list(other.events(1, of=owner.organ))
+        raise AssertionError("an agency reads another's dossiers")
+    except pika.exceptions.ChannelClosedByBroker as closed:
+        expect(closed.reply_code, 403)
+    print(json.dumps({"events": len(wanted)}))
+
+
+def lasting(args, work):
+    """Does something with a connection until it says it is done, with a new one whenever the last is lost."""
+    deadline, lost = time.monotonic() + args.seconds, 0
+    while time.monotonic() < deadline:
+        try:
+            if work(Agency(args, args.organ), deadline):
+                return lost
+        except (pika.exceptions.AMQPError, OSError):
+            lost += 1
+            time.sleep(0.2)
+    raise TimeoutError(f"not done within {args.seconds} s")
+
+
+def steps(args):
+    statuses = ["ACCEPTED"] + ["IN_PROCESS"] * (args.steps - 1)
+    waiting = [
+        step(args.organ, dossier, number + 1, statuses[number])
+        for number in range(args.steps)
+        for dossier in range(1, args.dossiers + 1)
+    ]
+
+    def publish(agency, _deadline):
+        while waiting:
+            agency.publish("steps", "truc.v1.PublishRequest", {"steps": waiting[: args.together]})
+            del waiting[: args.together]
+            agency.connection.sleep(args.pause)
+        return True
+
+    print(json.dumps({"lost": lasting(args, publish)}))
+
+
+def follow(args):
+    order, last, found = {}, 0, {"events": 0, "repeated": 0, "gaps": 0, "redelivered": 0, "disordered": 0}
+
+    def read(agency, deadline):
+        nonlocal last
+        queue = f"truc.dossiers.{args.organ}"
+        for method, properties, body in agency.channel.consume(queue, inactivity_timeout=1):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{found} within {args.seconds} s")
+            if method is None:
+                continue
+            position, previous = properties.headers["x-truc-position"], properties.headers.get("x-truc-previous")
+            event = agency.contract.decode(properties.type, body, properties.content_type)
+            found["redelivered"] += method.redelivered
+            if position <= last:
+                found["repeated"] += 1
+            else:
+                found["gaps"] += last > 0 and (previous or 0) > last
+                dossier, number = event["dossierCode"], event["step"]["step"]
+                found["disordered"] += number != order.get(dossier, 0) + 1
+                order[dossier], last = number, position
+                found["events"] += 1
+            agency.channel.basic_ack(method.delivery_tag)
+            if found["events"] >= args.count:
+                return True
+        return False
+
+    lost = lasting(args, read)
+    print(json.dumps({**found, "lost": lost, "dossiers": len(order)}))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
@@ -373,10 +528,24 @@ def main():
         counting = commands.add_parser(name)
         counting.add_argument("organ")
         counting.add_argument("--count", type=int, required=True)
+    talk = commands.add_parser("dossiers")
+    talk.add_argument("organs", nargs=3)
+    publishing = commands.add_parser("steps")
+    publishing.add_argument("organ")
+    publishing.add_argument("--dossiers", type=int, required=True)
+    publishing.add_argument("--steps", type=int, required=True)
+    publishing.add_argument("--together", type=int, default=1)
+    publishing.add_argument("--pause", type=float, default=0)
+    publishing.add_argument("--seconds", type=float, default=240)
+    following = commands.add_parser("follow")
+    following.add_argument("organ")
+    following.add_argument("--count", type=int, required=True)
+    following.add_argument("--seconds", type=float, default=240)
     args = parser.parse_args()
     args.contract = Contract(args.descriptors)
     args.content_type = PROTOBUF if args.form == "protobuf" else JSON
-    {"conversation": conversation, "publish": publish, "take": take, "serve": serve, "watch": watch}[args.command](args)
+    work = [conversation, publish, take, serve, watch, dossiers, steps, follow]
+    {does.__name__: does for does in work}[args.command](args)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 use truc::amqp::Names;
 use truc::bridge::codec::{self, Body, Form, Label};
+use truc::bridge::dossiers::written;
 use truc::domain::message::Lane;
 use truc::domain::organ_id::OrganId;
 use truc::metrics::{Label as _, ParkCause};
@@ -40,7 +41,8 @@ fn the_description_for_tools_agrees_with_the_program() {
     assert_eq!(channel("submissions")["address"], Names::SUBMIT);
     assert_eq!(channel("outcomes")["address"], Names::SETTLE);
     assert_eq!(channel("reports")["address"], Names::STATUS);
-    for name in ["submissions", "outcomes", "reports"] {
+    assert_eq!(channel("steps")["address"], Names::STEPS);
+    for name in ["submissions", "outcomes", "reports", "steps"] {
         let exchange = &channel(name)["bindings"]["amqp"]["exchange"];
         assert_eq!(
             (exchange["name"].as_str(), exchange["type"].as_str()),
@@ -54,6 +56,9 @@ fn the_description_for_tools_agrees_with_the_program() {
     let used: BTreeSet<_> = document["operations"].as_object().unwrap().values().map(on).collect();
     let channels = names_of(&document["channels"]).into_iter();
     assert_eq!(used, channels.map(|name| format!("#/channels/{name}")).collect());
+    assert_eq!(channel("dossiers")["address"], named(names.dossiers_of(&organ)));
+    let topics = &channel("dossierTopics")["bindings"]["amqp"]["exchange"];
+    assert_eq!((topics["name"].as_str(), topics["type"].as_str()), (Some(&*names.dossiers()), Some("topic")));
 
     let bodies = [
         v1::SubmitRequest::NAME,
@@ -66,6 +71,9 @@ fn the_description_for_tools_agrees_with_the_program() {
         v1::ReportStatusResponse::NAME,
         v1::StatusFile::NAME,
         v1::OverdueNotice::NAME,
+        v1::PublishRequest::NAME,
+        v1::PublishResponse::NAME,
+        v1::DossierEvent::NAME,
     ];
     let messages = &document["components"]["messages"];
     for (name, message) in messages.as_object().unwrap() {
@@ -76,6 +84,18 @@ fn the_description_for_tools_agrees_with_the_program() {
     let described: BTreeSet<_> =
         names_of(messages).into_iter().map(|name| format!("truc.v1.{name}")).collect();
     assert_eq!(described, bodies.map(str::to_owned).into());
+    let headers = names_of(&messages["DossierEvent"]["headers"]["properties"]);
+    let written = [
+        written::POSITION_HEADER,
+        written::PREVIOUS_HEADER,
+        written::DOSSIER_HEADER,
+        written::STEP_HEADER,
+        written::OWNER_HEADER,
+        written::PROCEDURE_HEADER,
+        written::STATUS_HEADER,
+        written::FLAGS_HEADER,
+    ];
+    assert_eq!(headers, written.into());
     let headers = names_of(&messages["Delivery"]["headers"]["properties"]);
     assert!(
         headers.contains(truc::bridge::letter::DELIVERY_HEADER)

@@ -10,10 +10,15 @@ mod site;
 #[allow(dead_code, reason = "not every test binary uses all of it")]
 mod workday;
 
+#[path = "../support/nodes.rs"]
+#[allow(dead_code, unused_imports, reason = "not every test binary uses all of it")]
+mod nodes;
+
 mod changes;
 mod conversation;
 mod description;
 mod doors;
+mod dossiers;
 mod killed;
 mod notices;
 mod operator;

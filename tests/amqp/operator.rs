@@ -1,6 +1,6 @@
 //! What an operator does at the broker itself, as the gateway's user.
 
-use lapin::options::{BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use serde_json::Value;
@@ -36,6 +36,24 @@ impl World {
             .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
             .await
             .unwrap();
+    }
+
+    /// Declares a queue of the operator's own.
+    pub async fn declare(&self, queue: &str) {
+        let (_connection, channel) = self.channel().await;
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        channel.queue_declare(queue.into(), options, FieldTable::default()).await.unwrap();
+    }
+
+    /// The routing keys of the messages in a queue, in order; it is empty then.
+    pub async fn keys_in(&self, queue: &str) -> Vec<String> {
+        let (_connection, channel) = self.channel().await;
+        let mut keys = Vec::new();
+        let options = BasicGetOptions { no_ack: true };
+        while let Some(message) = channel.basic_get(queue.into(), options).await.unwrap() {
+            keys.push(message.delivery.routing_key.to_string());
+        }
+        keys
     }
 
     /// Publishes a submission with the gateway's own user.

@@ -14,9 +14,12 @@ use crate::site::{DIRECTORY_COLUMNS, Process, Site};
 /// The first of three ports in a row that nobody has; below those the system gives away by itself.
 fn free_ports() -> u16 {
     let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let first = 12_000 + (std::process::id() % 2_000) as u16 * 8;
-    (first..32_000).step_by(8).find(|port| (*port..*port + 3).all(is_free)).unwrap()
+    let mut firsts = std::iter::repeat_with(|| 12_000 + fastrand::u16(..2_500) * 8);
+    firsts.find(|port| (*port..*port + 3).all(is_free)).unwrap()
 }
+
+/// Starts of a node before it is given up.
+const STARTS_MAX: usize = 5;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -46,13 +49,38 @@ impl Node {
         })
     }
 
+    /// A node that is nobody else's.
+    pub fn own() -> Arc<Self> {
+        Arc::new(Self::start())
+    }
+
+    /// Ends it as a crash does, and starts it again with what it had.
+    pub fn crash(&self) {
+        for order in [vec!["kill"], vec!["start"]] {
+            let mut script = Command::new(root().join("tests/rabbitmq"));
+            script.arg(order[0]).arg(self.folder.path());
+            if order[0] == "start" {
+                script.arg(self.port.to_string());
+            }
+            succeeded("tests/rabbitmq", &script.output().unwrap());
+        }
+    }
+
     fn start() -> Self {
+        // Somebody else may take a port between the look and the start.
+        let mut starts = std::iter::repeat_with(Self::try_start).take(STARTS_MAX);
+        starts.find_map(|started| started.map_err(|why| println!("{why}")).ok()).unwrap()
+    }
+
+    fn try_start() -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let port = free_ports();
         let mut start = Command::new(root().join("tests/rabbitmq"));
-        start.arg("start").arg(folder.path()).arg(port.to_string());
-        succeeded("the start of RabbitMQ", &start.output().unwrap());
-        Self { folder, port }
+        let done = start.arg("start").arg(folder.path()).arg(port.to_string()).output().unwrap();
+        match done.status.success() {
+            true => Ok(Self { folder, port }),
+            false => Err(String::from_utf8_lossy(&done.stderr).into_owned()),
+        }
     }
 
     /// Does what `rabbitmqctl` does.
@@ -100,7 +128,11 @@ pub struct World {
 impl World {
     /// A place where these organs are attached: `("H70.1", "amqp-json")`. No two tests name the same organ.
     pub fn new(vhost: &str, organs: &[(&str, &str)]) -> Self {
-        let node = Node::shared();
+        Self::on(Node::shared(), vhost, organs)
+    }
+
+    /// The same, on this node.
+    pub fn on(node: Arc<Node>, vhost: &str, organs: &[(&str, &str)]) -> Self {
         let mut site = Site::new(&[]);
         site.set("broker.kind = \"rabbitmq\"");
         site.set(format!("rabbitmq.uris = [\"amqp://127.0.0.1:{}\"]", node.port));

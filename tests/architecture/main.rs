@@ -61,6 +61,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "metrics",
             "amqp",
             "broker",
+            "dossiers",
         ],
     ),
     (

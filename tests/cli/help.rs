@@ -58,6 +58,7 @@ const COMMANDS: [&str; 53] = [
     "amqp parked show",
     "amqp parked replay",
     "amqp parked discard",
+    "amqp dossiers",
     "bench",
 ];
 

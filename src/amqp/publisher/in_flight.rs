@@ -113,10 +113,11 @@ pub(super) struct Flight {
 
 impl Flight {
     /// Hands every message to the connection, in order.
-    pub fn begin(channel: &Channel, messages: Vec<Outgoing>, timeout: Duration) -> Self {
+    pub fn begin(channel: &Channel, messages: Vec<Outgoing>, mandatory: bool, timeout: Duration) -> Self {
         let mut cx = Context::from_waker(Waker::noop());
         let rows = messages.into_iter().map(|message| {
-            let mut row = Row { fate: Fate::Sending(sending(channel, &message)), message, returned: None };
+            let mut row =
+                Row { fate: Fate::Sending(sending(channel, &message, mandatory)), message, returned: None };
             // The first poll hands it over; so they go in this order.
             let _pending = row.poll(&mut cx);
             row
@@ -201,10 +202,14 @@ impl Flight {
     }
 }
 
-fn sending(channel: &Channel, message: &Outgoing) -> BoxFuture<'static, lapin::Result<PublisherConfirm>> {
+fn sending(
+    channel: &Channel,
+    message: &Outgoing,
+    mandatory: bool,
+) -> BoxFuture<'static, lapin::Result<PublisherConfirm>> {
     let channel = channel.clone();
     let Outgoing { exchange, routing_key, properties, body } = message.clone();
-    let options = BasicPublishOptions { mandatory: true, immediate: false };
+    let options = BasicPublishOptions { mandatory, immediate: false };
     async move {
         channel
             .basic_publish(exchange.into(), routing_key.into(), options, &body, properties)

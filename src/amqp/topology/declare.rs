@@ -79,6 +79,7 @@ fn question_exchange(
     let kind = match exchange.spread {
         Spread::Direct => ExchangeKind::Direct,
         Spread::Fanout => ExchangeKind::Fanout,
+        Spread::Topic => ExchangeKind::Topic,
     };
     let name: ShortString = exchange.name.as_str().into();
     move |channel| {
@@ -146,6 +147,19 @@ pub async fn declare_queue(link: &Link, queue: &Queue) -> Result<Declared, Lost>
     let declared = declare_on(link, &mut channel, queue).await?;
     close(channel).await;
     Ok(declared)
+}
+
+/// Looks for a queue without declaring it; none where there is none.
+pub async fn find_queue(link: &Link, queue: &Queue) -> Result<Option<Declared>, Lost> {
+    let mut channel = None;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let found = ask(link, &mut channel, question_queue(&queue.name, passive, FieldTable::default())).await?;
+    close(channel).await;
+    Ok(found.ok().map(|found| Declared {
+        messages: found.message_count(),
+        consumers: found.consumer_count(),
+        differences: Vec::new(),
+    }))
 }
 
 /// Declares one queue after another on a channel of its own, opened when it is first needed: a channel for each would cost RabbitMQ

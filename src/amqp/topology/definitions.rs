@@ -17,6 +17,7 @@ impl Topology {
             let value = |argument: &Argument| match argument {
                 Argument::Text(text) => Value::from(text.as_str()),
                 Argument::Number(number) => Value::from(*number),
+                Argument::Flag(flag) => Value::from(*flag),
             };
             let arguments: Map<_, _> =
                 queue.arguments.iter().map(|(name, argument)| ((*name).to_owned(), value(argument))).collect();
