@@ -74,8 +74,8 @@ impl Gateways {
     }
 
     /// One that runs.
-    pub fn running(&self) -> &Process {
-        self.running[0].as_ref().expect("none is away after the trial")
+    pub fn node(&self, place: usize) -> &Process {
+        self.running[place].as_ref().expect("none is away before and after a trial")
     }
 
     /// Kills a gateway in each of the outages, once so much of the work is done; `done` is a share of it.

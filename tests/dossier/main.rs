@@ -33,6 +33,7 @@ mod site;
 mod subscriber;
 mod system;
 mod trial;
+mod two_nodes;
 
 use plan::Plan;
 use setup::SetUp;

@@ -221,7 +221,7 @@ fn marks(file: &Path) -> Vec<Mark> {
 
 /// Looks at some dossiers through the gateway: what it says of them is what was published.
 async fn look(gateways: &Gateways, dossiers: &[Planned]) {
-    let channel = gateways.site().channel(gateways.running(), &gateways.site().organ(PORTAL)).await;
+    let channel = gateways.site().channel(gateways.node(0), &gateways.site().organ(PORTAL)).await;
     let mut client = DossierEventsServiceClient::new(channel);
     for dossier in dossiers.iter().step_by((dossiers.len() / LOOKED_AT).max(1)) {
         let request = v1::GetDossierRequest { dossier_code: dossier.code.clone(), ..Default::default() };
