@@ -31,7 +31,7 @@ const SUBSCRIBER_EVERY: u8 = 4;
 /// Dossiers looked at through the gateway in the end.
 const LOOKED_AT: usize = 100;
 /// A trial that takes longer has failed.
-const TRIAL_MAX: Duration = Duration::from_secs(900);
+const TRIAL_MAX: Duration = Duration::from_secs(1_800);
 
 /// How systems died.
 #[derive(Clone, Copy, Debug, Default)]
