@@ -54,6 +54,10 @@ impl Dossiers {
             let place = self.enrol(consumer, *share, after, &request).await?;
             after = if request.cursor.is_empty() { place } else { after };
         }
+        let until = match request.until_now {
+            true => Some(self.parts.tail.log().head().await.map_err(|error| ledger_failed(&error))?),
+            false => None,
+        };
         let taken = consumer.map(|(consumer, share)| self.shares.take(consumer, share));
         let (out, responses) = mpsc::channel(OUT_MAX);
         let follower = Follower {
@@ -62,7 +66,7 @@ impl Dossiers {
             sight,
             after,
             sent: after,
-            until_now: request.until_now,
+            until,
             taken,
             out,
             _open: open,
@@ -166,7 +170,8 @@ struct Follower {
     after: u64,
     /// The cursor it was told last.
     sent: u64,
-    until_now: bool,
+    /// The end of the log when it began, where that is to be its end; this node's tail may not be there yet.
+    until: Option<u64>,
     taken: Option<Taken>,
     out: mpsc::Sender<Result<v1::SubscribeResponse, Status>>,
     _open: OpenStream,
@@ -204,7 +209,7 @@ impl Follower {
             let page = page.map_err(|error| ledger_failed(&error))?;
             let is_end = page.is_empty();
             let response = self.take(&page);
-            if is_end && self.until_now && self.sent == self.after {
+            if is_end && self.until.is_some_and(|until| until <= self.after) && self.sent == self.after {
                 return Ok(());
             }
             let next = async {
@@ -240,7 +245,7 @@ impl Follower {
             }
         }
         let skipped = usize::try_from(self.after - self.sent).unwrap_or(usize::MAX);
-        let is_last = page.is_empty() && self.until_now && skipped > 0;
+        let is_last = page.is_empty() && self.until.is_some() && skipped > 0;
         if events.is_empty() && skipped < SKIPPED_MAX && !is_last {
             return None;
         }
