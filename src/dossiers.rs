@@ -19,19 +19,23 @@
 //! 7. *Commits are told.* After each commit that makes something visible or holds something, one [`Commit`] goes to the receiver given at
 //!    opening, before its answers. A reader called after it sees what it tells of. Where several nodes write, each is told of the others' too, and by
 //!    [`Commit::missed`] when it may not have been.
-//! 8. *Consumers' cursors* only advance. Each share of a consumer has its own. When the number of shares changes, all start where the one that was
+//! 8. *Digests* of dossiers are of all their steps, held ones too, as of some moment of the read.
+//! 9. *Consumers' cursors* only advance. Each share of a consumer has its own. When the number of shares changes, all start where the one that was
 //!    behind the others stood.
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::domain::dossier::{Course, DossierCode, Flags, Offer, ProcedureCode, StepRefused};
+use crate::domain::dossier::{
+    Course, DossierCode, DossierDigest, Flags, Offer, ProcedureCode, StepRefused,
+};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Pending};
 
 use bytes::Bytes;
 
+mod comparisons;
 mod keeper;
 mod packed;
 pub mod postgres;
@@ -39,6 +43,7 @@ mod sheet;
 pub mod sqlite;
 mod tail;
 
+pub use comparisons::{CompareFault, Comparisons};
 pub use keeper::{Alarm, Keeper};
 pub use tail::{Shown, Tail};
 
@@ -118,6 +123,31 @@ pub struct Selection {
     pub overdue_at: Option<Timestamp>,
 }
 
+/// Which dossiers are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Extent {
+    /// Those of this organ and the ones below it.
+    pub at_or_below: OrganId,
+    /// The first and the last day that stands in their codes, as numbers yyyymmdd.
+    pub days: (u32, u32),
+}
+
+impl Extent {
+    /// The owners it is about lie between these texts; '/' is the character after '.'.
+    fn owners(&self) -> (&str, String) {
+        (self.at_or_below.as_str(), format!("{}/", self.at_or_below))
+    }
+
+    /// The codes of one owner it is about lie between these texts.
+    fn codes(&self, owner: &str) -> (String, String) {
+        let (from, to) = self.days;
+        (format!("{owner}-{from:08}-"), format!("{owner}-{to:08}."))
+    }
+}
+
+/// A dossier's code in its normal form, and the digest of its steps.
+pub type Digested = (String, DossierDigest);
+
 /// After which dossier a list goes on: its owner and key.
 pub type After = (OrganId, u64);
 
@@ -162,7 +192,7 @@ pub struct Place {
     pub position: u64,
 }
 
-/// How much there is.
+/// How much there is, as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The last position.
@@ -220,6 +250,14 @@ pub trait DossierLog: Send + Sync + 'static {
         after: Option<&'a After>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>>;
+
+    /// Digests of dossiers, owner by owner, each in the order of the codes, at most `limit`; after this code.
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>>;
 
     /// Where a share of a consumer goes on; none when the consumer has never said so.
     fn place<'a>(&'a self, consumer: &'a Consumer, share: Share)

@@ -1,10 +1,11 @@
-//! `truc dossier`: steps of dossiers, published and followed.
+//! `truc dossier`: steps of dossiers, published, followed and compared.
 
 use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::words::Lang;
 
+mod compare;
 mod follow;
 mod publish;
 mod show;
@@ -23,6 +24,7 @@ enum Command {
     Follow(follow::Follow),
     Show(show::Show),
     List(show::List),
+    Compare(compare::Compare),
 }
 
 impl Dossier {
@@ -33,6 +35,7 @@ impl Dossier {
             Command::Follow(follow) => follow.run(lang),
             Command::Show(show) => show.run(lang),
             Command::List(list) => list.run(lang),
+            Command::Compare(compare) => compare.run(lang),
         }
     }
 }

@@ -229,6 +229,16 @@ words! {
     StepAfterGap = "thiếu bước trước", "after a gap";
     StepLate = "đến muộn", "late";
     StepUnmapped = "mã chưa ánh xạ", "unmapped code";
+    DossiersInGateway = "Hồ sơ trên trục", "Dossiers in the gateway";
+    DossiersInFile = "Hồ sơ trong tệp", "Dossiers in the file";
+    DossiersLeftOut = "Bước ngoài phạm vi, bỏ qua", "Steps of other dossiers, left out";
+    DossiersDifferent = "Hồ sơ khác nhau", "Dossiers that differ";
+    GatewayLacks = "Trục thiếu bước", "Gateway lacks";
+    FileLacks = "Tệp thiếu bước", "File lacks";
+    ContentDiffers = "Khác nội dung", "Content differs";
+    StepsPublished = "Bước đã công bố", "Steps published";
+    StepsFetched = "Bước đã ghi vào tệp", "Steps added to the file";
+    StepsNotTaken = "Bước bị từ chối", "Steps refused";
     StepTimeBack = "thời gian lùi", "time goes back";
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
+    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place, PublishAnswers, Selection,
     Share, Tally,
 };
 use crate::domain::dossier::DossierCode;
@@ -22,6 +22,7 @@ use crate::ledger::postgres::{self as ledger, OpenError};
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
+mod digests;
 mod listener;
 mod places;
 mod put;
@@ -147,6 +148,19 @@ impl DossierLog for PostgresDossiers {
         Box::pin(
             self.readers
                 .read(move |db, _| Box::pin(read::dossiers(db, selection.clone(), after.clone(), limit))),
+        )
+    }
+
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>> {
+        let (extent, after) = (extent.clone(), after.map(str::to_owned));
+        Box::pin(
+            self.readers
+                .read(move |db, _| Box::pin(digests::page(db, extent.clone(), after.clone(), limit))),
         )
     }
 

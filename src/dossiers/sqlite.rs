@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    After, Commits, Consumer, Dossier, DossierLog, Event, History, NewStep, Place, PublishAnswers, Selection,
+    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place, PublishAnswers, Selection,
     Share, Tally,
 };
 use crate::domain::dossier::DossierCode;
@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
+mod digests;
 mod places;
 mod read;
 mod readers;
@@ -188,6 +189,16 @@ impl DossierLog for SqliteDossiers {
     ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>> {
         let (selection, after) = (selection.clone(), after.cloned());
         Box::pin(self.readers.read(move |db| read::dossiers(db, &selection, after.as_ref(), limit)))
+    }
+
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>> {
+        let (extent, after) = (extent.clone(), after.map(str::to_owned));
+        Box::pin(self.readers.read(move |db| digests::page(db, &extent, after.as_deref(), limit)))
     }
 
     fn place<'a>(
