@@ -26,9 +26,7 @@
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::domain::dossier::{
-    Course, DossierCode, DossierDigest, Flags, Offer, ProcedureCode, StepRefused,
-};
+use crate::domain::dossier::{Course, DossierCode, DossierDigest, Flags, Offer, ProcedureCode, StepRefused};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Pending};

@@ -49,9 +49,8 @@ impl Agency {
         &self,
         request: v1::ListDossierEventsRequest,
     ) -> Result<v1::ListDossierEventsResponse, CallError> {
-        let list = async || {
-            self.dossiers.clone().list_dossier_events(timed(request.clone(), CALL_TIMEOUT)).await
-        };
+        let list =
+            async || self.dossiers.clone().list_dossier_events(timed(request.clone(), CALL_TIMEOUT)).await;
         self.patience.call(list).await
     }
 

@@ -69,7 +69,11 @@ impl Comparisons {
     }
 
     /// The digests of an extent: as they are now where a comparison begins, else those it began with, as long as they are kept.
-    pub async fn digests(self: &Arc<Self>, extent: &Extent, begins: bool) -> Result<Arc<Digests>, CompareFault> {
+    pub async fn digests(
+        self: &Arc<Self>,
+        extent: &Extent,
+        begins: bool,
+    ) -> Result<Arc<Digests>, CompareFault> {
         if let Some(kept) = self.find(extent, begins).await? {
             return Ok(kept);
         }
@@ -83,7 +87,12 @@ impl Comparisons {
         let steps = self.steps().await?;
         let digests = Arc::new(self.gather(extent).await?);
         self.metrics.dossier_compare_seconds.record(started.elapsed().as_secs_f64());
-        self.keep(Kept { extent: extent.clone(), steps, digests: Arc::clone(&digests), asked_at: Instant::now() });
+        self.keep(Kept {
+            extent: extent.clone(),
+            steps,
+            digests: Arc::clone(&digests),
+            asked_at: Instant::now(),
+        });
         Ok(digests)
     }
 

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place, PublishAnswers, Selection,
-    Share, Tally,
+    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place,
+    PublishAnswers, Selection, Share, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
@@ -159,8 +159,7 @@ impl DossierLog for PostgresDossiers {
     ) -> BoxFuture<'a, Result<Vec<Digested>, Error>> {
         let (extent, after) = (extent.clone(), after.map(str::to_owned));
         Box::pin(
-            self.readers
-                .read(move |db, _| Box::pin(digests::page(db, extent.clone(), after.clone(), limit))),
+            self.readers.read(move |db, _| Box::pin(digests::page(db, extent.clone(), after.clone(), limit))),
         )
     }
 

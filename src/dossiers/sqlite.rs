@@ -10,8 +10,8 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place, PublishAnswers, Selection,
-    Share, Tally,
+    After, Commits, Consumer, Digested, Dossier, DossierLog, Event, Extent, History, NewStep, Place,
+    PublishAnswers, Selection, Share, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;

@@ -20,8 +20,7 @@ async fn publish(client: &Client, code: &str, steps: impl IntoIterator<Item = u3
         occurred_time: Some(prost_types::Timestamp { seconds: 1_780_300_000, nanos: 0 }),
         ..Default::default()
     };
-    let request =
-        v1::PublishRequest { organ: String::new(), steps: steps.into_iter().map(step).collect() };
+    let request = v1::PublishRequest { organ: String::new(), steps: steps.into_iter().map(step).collect() };
     let results = soon("publish", client.clone().publish(request)).await.unwrap().into_inner().results;
     assert!(results.iter().all(|result| result.refusal.is_none()), "{results:?}");
 }
@@ -57,7 +56,11 @@ async fn who_may_follow_all_may_compare_and_others_are_told_why_not() {
         (&h49, v1::CompareRequest { nodes: vec!["G".into()], ..root("") }, "INVALID_FIELD"),
         (&h49, v1::CompareRequest { nodes: vec![String::new(); 501], ..root("") }, "INVALID_FIELD"),
         (&h49, v1::CompareRequest { dossier_codes: vec!["H49".into()], ..root("") }, "INVALID_DOSSIER_CODE"),
-        (&h49, v1::CompareRequest { dossier_codes: vec!["H50-20260601-1".into()], ..root("") }, "INVALID_FIELD"),
+        (
+            &h49,
+            v1::CompareRequest { dossier_codes: vec!["H50-20260601-1".into()], ..root("") },
+            "INVALID_FIELD",
+        ),
     ] {
         assert_eq!(reason(&ask(client, request).await.unwrap_err()), why);
     }

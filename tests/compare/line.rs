@@ -40,8 +40,7 @@ impl Line {
 
 async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, counted: Arc<AtomicU64>) {
     let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(bytes @ 1..) = from.read(&mut buffer).await else { break };
+    while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
         counted.fetch_add(bytes as u64, Ordering::Relaxed);
         if to.write_all(&buffer[..bytes]).await.is_err() {
             break;

@@ -22,9 +22,9 @@ use crate::setup::SetUp;
 use crate::site::{Process, Site, soon};
 use crate::town::{DIFFERENT, Expected, Town, found};
 
-/// How many dossiers SQLite is tried with.
+/// How many dossiers SQLite is tried with, unless TRUC_COMPARE_DOSSIERS says so.
 const MANY: usize = 1_000_000;
-/// The same on PostgreSQL.
+/// The same in the other set-ups.
 const FEWER: usize = 20_000;
 /// Steps in one batch.
 const BATCH: usize = 500;
@@ -164,20 +164,35 @@ async fn compare_and_mend(site: &Site, gateway: SocketAddr, town: Town) {
     assert!(same.bytes < 20_000, "of what is the same next to nothing is sent");
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test is told its size by whoever runs it")]
+fn asked() -> Option<usize> {
+    std::env::var("TRUC_COMPARE_DOSSIERS").ok().map(|number| number.parse().unwrap())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_37_among_a_million_are_found_and_mended() {
-    let site = Site::new(&[]);
-    let town = Town { dossiers: MANY };
+    let mut site = Site::new(&[]);
+    SetUp::Standalone.surroundings().tell(&mut site);
+    let town = Town { dossiers: asked().unwrap_or(MANY) };
     let started = Instant::now();
     fill(&site, town).await;
-    println!("compare: filled with {MANY} dossiers in {:.0} s", started.elapsed().as_secs_f64());
+    println!("compare: filled with {} dossiers in {:.0} s", town.dossiers, started.elapsed().as_secs_f64());
     let gateway = site.start();
     compare_and_mend(&site, gateway.address, town).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_37_are_found_and_mended_with_rabbitmq() {
+    found_in(SetUp::Bridge).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_37_are_found_and_mended_on_postgresql() {
-    let surroundings = SetUp::ScaleOut.surroundings();
+    found_in(SetUp::ScaleOut).await;
+}
+
+async fn found_in(set_up: SetUp) {
+    let surroundings = set_up.surroundings();
     let mut site = Site::new(&[]);
     surroundings.tell(&mut site);
     let gateway = site.start();

@@ -12,7 +12,8 @@ use truc::proto::{dossier, v1};
 
 /// The blocks of JSON in the page: the steps, and what is made of them.
 fn examples() -> (Value, Value) {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compare.md")).unwrap();
+    let page =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compare.md")).unwrap();
     let mut blocks = page.split("```json\n").skip(1).map(|rest| {
         let (block, _) = rest.split_once("```").unwrap();
         serde_json::from_str(block).unwrap()

@@ -5,9 +5,7 @@ use time::Date;
 use super::Dossiers;
 use crate::api::caller::{Caller, Speaker};
 use crate::domain::dossier::{Digests, DossierCode, DossierDigest, Node, ParseNodeError, Sum};
-use crate::domain::limits::{
-    COMPARE_CODES_MAX, COMPARE_DOSSIERS_MAX, COMPARE_LISTED_MAX, COMPARE_NODES_MAX,
-};
+use crate::domain::limits::{COMPARE_CODES_MAX, COMPARE_DOSSIERS_MAX, COMPARE_LISTED_MAX, COMPARE_NODES_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::dossiers::{CompareFault, Extent};
@@ -96,9 +94,11 @@ fn read_codes(written: &[String], top: &OrganId) -> Result<Vec<DossierCode>, Ref
         let code = steps::code(text, &path)?;
         match code.owner() == top || code.owner().is_below(top) {
             true => Ok(code),
-            false => Err(Refusal::new(Reason::InvalidField, format!("{code} is no dossier of {top} or below"))
-                .field(path)
-                .hint("name dossiers of at_or_below")),
+            false => {
+                Err(Refusal::new(Reason::InvalidField, format!("{code} is no dossier of {top} or below"))
+                    .field(path)
+                    .hint("name dossiers of at_or_below"))
+            }
         }
     };
     written.iter().enumerate().map(code).collect()
@@ -119,10 +119,9 @@ fn answer(digests: &Digests, node: Node) -> v1::DossierNode {
         let children = node.children().map(|child| sum(digests.sum(child)));
         return v1::DossierNode { children: children.collect(), dossiers: Vec::new() };
     }
-    let dossiers = digests.dossiers(node).map(|found| v1::DossierDigest {
-        dossier_code: found.code.to_owned(),
-        digest: bytes(found.digest),
-    });
+    let dossiers = digests
+        .dossiers(node)
+        .map(|found| v1::DossierDigest { dossier_code: found.code.to_owned(), digest: bytes(found.digest) });
     v1::DossierNode { children: Vec::new(), dossiers: dossiers.collect() }
 }
 

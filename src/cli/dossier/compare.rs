@@ -91,7 +91,8 @@ impl Compare {
             let mended = self.mend(&agency, &mut copy, &comparison).await?;
             mended.iter().flat_map(|mended| &mended.refused).try_for_each(|one| refused(one, &mut out))?;
             sum_up(&asked.at_or_below, &copy, &comparison, mended.as_ref(), &mut out)?;
-            let same = comparison.differences.iter().all(|one| mended.is_some() && one.conflicting.is_empty());
+            let same =
+                comparison.differences.iter().all(|one| mended.is_some() && one.conflicting.is_empty());
             match same && mended.is_none_or(|mended| mended.refused.is_empty()) {
                 true => Ok(()),
                 false => Err(Exit::Different),
@@ -177,7 +178,8 @@ fn sum_up(
     let steps = |of: fn(&Difference) -> &Vec<u32>| {
         comparison.differences.iter().map(|one| of(one).len()).sum::<usize>()
     };
-    let lacking = [steps(|one| &one.missing_there), steps(|one| &one.missing_here), steps(|one| &one.conflicting)];
+    let lacking =
+        [steps(|one| &one.missing_there), steps(|one| &one.missing_here), steps(|one| &one.conflicting)];
     let mends = mended.map(|mended| [mended.published, mended.fetched, mended.refused.len() as u64]);
     out.object(&json!({
         "type": "dossier_comparison",

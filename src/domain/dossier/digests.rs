@@ -39,7 +39,8 @@ impl Digests {
 
     /// Adds a dossier. To be followed by [`Digests::sort`].
     pub fn push(&mut self, code: &str, digest: DossierDigest) {
-        let code_start = u32::try_from(self.codes.len()).expect("the codes of a comparison have less than 4 GiB");
+        let code_start =
+            u32::try_from(self.codes.len()).expect("the codes of a comparison have less than 4 GiB");
         let code_bytes = u8::try_from(code.len()).expect("the normal form of a code has less than 60 bytes");
         self.codes.push_str(code);
         self.entries.push(Entry { place: place(code), digest, code_start, code_bytes });
@@ -115,9 +116,8 @@ mod tests {
                 listed += digests.dossiers(node).count();
                 continue;
             }
-            let whole = node.children().map(|child| digests.sum(child)).fold(Sum::default(), |all, sum| Sum {
-                count: all.count + sum.count,
-                sum: all.sum.wrapping_add(sum.sum),
+            let whole = node.children().map(|child| digests.sum(child)).fold(Sum::default(), |all, sum| {
+                Sum { count: all.count + sum.count, sum: all.sum.wrapping_add(sum.sum) }
             });
             assert_eq!(whole, sum);
             open.extend(node.children());

@@ -141,7 +141,8 @@ pub(super) async fn next_due(db: &Client) -> Result<Option<Timestamp>, Fault> {
 /// How much there is.
 pub(super) async fn tally(db: &Client) -> Result<Tally, Fault> {
     // held.tally
-    let tally = "SELECT count(*), min(held_at), (SELECT position FROM dossier_head WHERE id) FROM dossier_held";
+    let tally =
+        "SELECT count(*), min(held_at), (SELECT position FROM dossier_head WHERE id) FROM dossier_held";
     let row = db.query_one(tally, &[]).await?;
     let mut cells = Cells::of(&row);
     Ok(Tally { held: cells.number()?, oldest_held: cells.time_if_any()?, head: cells.number()? })

@@ -167,7 +167,8 @@ mod tests {
     fn other_entries_are_told_of() {
         let kind = |text: &str| {
             let first = serde_json::from_str(text).unwrap();
-            Entries::beginning_with(&first, &Reading::default()).map(|entries| matches!(entries, Entries::Events))
+            Entries::beginning_with(&first, &Reading::default())
+                .map(|entries| matches!(entries, Entries::Events))
         };
         assert_eq!(kind(r#"{"type": "dossier_event"}"#), Ok(true));
         assert_eq!(kind(r#"{"MaHoSo": "x"}"#), Ok(false));
