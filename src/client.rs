@@ -17,6 +17,7 @@ use crate::proto::v1::operations_service_client::OperationsServiceClient;
 use crate::proto::v1::{self, collect_request};
 
 mod collector;
+mod compare;
 mod directory;
 mod dossiers;
 mod error;
@@ -26,6 +27,7 @@ mod receipts;
 mod retry;
 
 pub use collector::Collector;
+pub use compare::{Comparison, Difference, Steps};
 pub use directory::DirectoryChanges;
 pub use dossiers::DossierEvents;
 pub use error::CallError;

@@ -19,20 +19,22 @@
 //! 7. *Commits are told.* After each commit that makes something visible or holds something, one [`Commit`] goes to the receiver given at
 //!    opening, before its answers. A reader called after it sees what it tells of. Where several nodes write, each is told of the others' too, and by
 //!    [`Commit::missed`] when it may not have been.
-//! 8. *Consumers' places* only advance. Each share of a consumer has its own. A consumer is known from its enrolment on, which keeps its place and notes what it
+//! 8. *Digests* of dossiers are of all their steps, held ones too, as of some moment of the read.
+//! 9. *Consumers' places* only advance. Each share of a consumer has its own. A consumer is known from its enrolment on, which keeps its place and notes what it
 //!    wants; when it enrols with another number of shares, all start where the one that was behind the others stood, and places of the old shares advance
 //!    no more. An organ has no more consumers than it may.
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::domain::dossier::{Course, DossierCode, Flags, Offer, ProcedureCode, StepRefused};
+use crate::domain::dossier::{Course, DossierCode, DossierDigest, Flags, Offer, ProcedureCode, StepRefused};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Pending};
 
 use bytes::Bytes;
 
+mod comparisons;
 mod keeper;
 mod lag;
 mod packed;
@@ -41,6 +43,7 @@ mod sheet;
 pub mod sqlite;
 mod tail;
 
+pub use comparisons::{CompareFault, Comparisons};
 pub use keeper::{Alarm, Keeper};
 pub use lag::Lag;
 pub use tail::{Shown, Tail};
@@ -120,6 +123,31 @@ pub struct Selection {
     /// Only those that should have been done by then and are not.
     pub overdue_at: Option<Timestamp>,
 }
+
+/// Which dossiers are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Extent {
+    /// Those of this organ and the ones below it.
+    pub at_or_below: OrganId,
+    /// The first and the last day that stands in their codes, as numbers yyyymmdd.
+    pub days: (u32, u32),
+}
+
+impl Extent {
+    /// The owners it is about lie between these texts; '/' is the character after '.'.
+    fn owners(&self) -> (&str, String) {
+        (self.at_or_below.as_str(), format!("{}/", self.at_or_below))
+    }
+
+    /// The codes of one owner it is about lie between these texts.
+    fn codes(&self, owner: &str) -> (String, String) {
+        let (from, to) = self.days;
+        (format!("{owner}-{from:08}-"), format!("{owner}-{to:08}."))
+    }
+}
+
+/// A dossier's code in its normal form, and the digest of its steps.
+pub type Digested = (String, DossierDigest);
 
 /// After which dossier a list goes on: its owner and key.
 pub type After = (OrganId, u64);
@@ -205,7 +233,7 @@ pub struct Follower {
     pub filter: Bytes,
 }
 
-/// How much there is.
+/// How much there is, as of one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// The last position.
@@ -263,6 +291,14 @@ pub trait DossierLog: Send + Sync + 'static {
         after: Option<&'a After>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>>;
+
+    /// Digests of dossiers, owner by owner, each in the order of the codes, at most `limit`; after this code.
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>>;
 
     /// A share of a consumer begins to follow, or goes on.
     fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>>;

@@ -177,6 +177,10 @@ table! {
     dossier_commit_batch_size: Histogram = "truc_dossier_commit_batch_size", "count", COUNTS;
     /// Commits of the log of dossiers that failed; everybody in one was told so.
     dossier_commit_failures: Counter = "truc_dossier_commit_failures_total", "count", NONE;
+    /// Time to gather the digests of the dossiers of one comparison.
+    dossier_compare_seconds: Histogram = "truc_dossier_compare_seconds", "seconds", SECONDS;
+    /// Dossiers whose digests are kept in memory for comparisons, some sixty bytes each.
+    dossier_digests_kept: Gauge = "truc_dossier_digests_kept", "count", NONE;
     /// Push links this node sees to, by how they do.
     push_links: Family<Gauge, LinkState> = "truc_push_links", "count", NONE;
     /// Deliveries brought to endpoints, each attempt counted, by what came of it.

@@ -24,38 +24,63 @@ pub struct Reading {
     pub code_set: Option<String>,
 }
 
-/// Reads steps: one object, or a list of them. Steps without a number are numbered in the order in which they stand.
+/// Reads steps: objects one after another, or lists of them. Steps without a number are numbered in the order in which they stand.
 pub fn read(text: &str, reading: &Reading) -> Result<Vec<v1::DossierStep>, PortalError> {
-    let value: Value = serde_json::from_str(text).map_err(|error| PortalError {
-        place: 0,
-        field: String::new(),
-        fault: Fault::Json(error.to_string()),
-    })?;
-    let entries = match value {
-        Value::Array(entries) => entries,
-        one => vec![one],
-    };
-    let mut next: HashMap<String, u32> = HashMap::new();
-    let mut steps = Vec::with_capacity(entries.len());
-    for (place, entry) in (1..).zip(entries) {
-        let Value::Object(entry) = entry else {
+    let mut reader = Reader::new(reading.clone());
+    let mut steps = Vec::new();
+    for value in serde_json::Deserializer::from_str(text).into_iter::<Value>() {
+        let entries = match value.map_err(|error| fault_of_file(Fault::Json(error.to_string())))? {
+            Value::Array(entries) => entries,
+            one => vec![one],
+        };
+        for entry in &entries {
+            steps.push(reader.step(entry)?);
+        }
+    }
+    match steps.is_empty() && text.trim().is_empty() {
+        true => Err(fault_of_file(Fault::Json("there is nothing in it".to_owned()))),
+        false => Ok(steps),
+    }
+}
+
+fn fault_of_file(fault: Fault) -> PortalError {
+    PortalError { place: 0, field: String::new(), fault }
+}
+
+/// Reads entries one after another.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    reading: Reading,
+    place: usize,
+    next: HashMap<String, u32>,
+}
+
+impl Reader {
+    /// Of a file that leaves this open.
+    pub fn new(reading: Reading) -> Self {
+        Self { reading, place: 0, next: HashMap::new() }
+    }
+
+    /// The step of the next entry.
+    pub fn step(&mut self, entry: &Value) -> Result<v1::DossierStep, PortalError> {
+        self.place += 1;
+        let place = self.place;
+        let Value::Object(fields) = entry else {
             return Err(PortalError { place, field: String::new(), fault: Fault::NoObject });
         };
-        let mut step = Entry { place, fields: &entry }.step(reading)?;
-        let dossier = DossierCode::parse(&step.dossier_code).map_or_else(
-            |why| {
-                Err(PortalError { place, field: "MaHoSo".to_owned(), fault: Fault::Dossier(why.to_string()) })
-            },
-            |code| Ok(code.to_string()),
-        )?;
-        let numbered = next.entry(dossier).or_insert(reading.first_step.max(1));
+        let mut step = Entry { place, fields }.step(&self.reading)?;
+        let code = DossierCode::parse(&step.dossier_code).map_err(|why| PortalError {
+            place,
+            field: "MaHoSo".to_owned(),
+            fault: Fault::Dossier(why.to_string()),
+        })?;
+        let next = self.next.entry(code.to_string()).or_insert(self.reading.first_step.max(1));
         if step.step == 0 {
-            step.step = *numbered;
+            step.step = *next;
         }
-        *numbered = step.step.saturating_add(1);
-        steps.push(step);
+        *next = step.step.saturating_add(1);
+        Ok(step)
     }
-    Ok(steps)
 }
 
 /// One entry of a file.

@@ -8,11 +8,12 @@ use tonic::{Request, Response, Status, Streaming};
 use super::Api;
 use super::caller::Caller;
 use crate::domain::refusal::Refusal;
-use crate::dossiers::Tail;
+use crate::dossiers::{Comparisons, Tail};
 use crate::intake::sight::Grant;
 use crate::proto::v1::{self, dossier_events_service_server::DossierEventsService};
 use crate::submission::StepDesk;
 
+mod compare;
 mod consumers;
 mod follow;
 mod look;
@@ -38,12 +39,15 @@ pub struct Dossiers {
     api: Arc<Api>,
     parts: Arc<DossierParts>,
     shares: Arc<Shares>,
+    comparisons: Arc<Comparisons>,
 }
 
 impl Dossiers {
     /// The service of a gateway.
     pub fn new(api: Arc<Api>, parts: DossierParts) -> Self {
-        Self { api, parts: Arc::new(parts), shares: Arc::default() }
+        let (log, metrics) = (Arc::clone(parts.tail.log()), Arc::clone(&api.dispatch.metrics));
+        let comparisons = Comparisons::new(log, metrics);
+        Self { api, parts: Arc::new(parts), shares: Arc::default(), comparisons }
     }
 
     fn answer<T>(&self, result: Result<T, Refusal>) -> Result<Response<T>, Status> {
@@ -132,5 +136,13 @@ impl DossierEventsService for Dossiers {
     ) -> Result<Response<v1::ListDossiersResponse>, Status> {
         let caller = self.caller(&request)?;
         self.answer(self.list(caller, request.into_inner()).await)
+    }
+
+    async fn compare(
+        &self,
+        request: Request<v1::CompareRequest>,
+    ) -> Result<Response<v1::CompareResponse>, Status> {
+        let caller = self.caller(&request)?;
+        self.answer(self.compare_dossiers(caller, request.into_inner()).await)
     }
 }

@@ -1,10 +1,11 @@
-//! `truc dossier`: steps of dossiers, published and followed.
+//! `truc dossier`: steps of dossiers, published, followed and compared.
 
 use clap::{Args, Subcommand};
 
 use super::exit::Exit;
 use super::words::Lang;
 
+mod compare;
 mod consumers;
 mod follow;
 mod publish;
@@ -25,6 +26,7 @@ enum Command {
     Show(show::Show),
     List(show::List),
     Consumers(consumers::Consumers),
+    Compare(compare::Compare),
 }
 
 impl Dossier {
@@ -36,6 +38,7 @@ impl Dossier {
             Command::Show(show) => show.run(lang),
             Command::List(list) => list.run(lang),
             Command::Consumers(consumers) => consumers.run(lang),
+            Command::Compare(compare) => compare.run(lang),
         }
     }
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// 1: it tried and failed.
     Failed(String),
+    /// 2: what was compared is not the same. Nothing more is said.
+    Different,
     /// 64: the command line or the configuration is wrong; nothing was tried.
     Usage(String),
     /// 141, as a shell shows for SIGPIPE: whoever read the answer has left. Nothing is said.
@@ -30,6 +32,7 @@ impl Exit {
         let (code, why) = match self {
             Self::Failed(why) => (1, why),
             Self::Usage(why) => (64, why),
+            Self::Different => return ExitCode::from(2),
             Self::Unread => return ExitCode::from(141),
         };
         eprintln!("truc: {why}");

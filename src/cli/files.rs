@@ -1,7 +1,7 @@
 //! Files that are there whole or not at all, and still there after a crash.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
@@ -11,8 +11,24 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = beside(path);
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
+    settle(&file, &new, path)
+}
+
+/// Writes a file in place of what was there: its first bytes, and then these.
+pub fn extend(path: &Path, kept_bytes: u64, bytes: &[u8]) -> io::Result<()> {
+    let new = beside(path);
+    let old = File::open(path)?;
+    let mut file = File::create(&new)?;
+    file.set_permissions(old.metadata()?.permissions())?;
+    io::copy(&mut old.take(kept_bytes), &mut file)?;
+    file.write_all(bytes)?;
+    settle(&file, &new, path)
+}
+
+/// Puts a file that was written in the place of another.
+fn settle(file: &File, new: &Path, path: &Path) -> io::Result<()> {
     file.sync_all()?;
-    fs::rename(&new, path)?;
+    fs::rename(new, path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
@@ -46,5 +62,9 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(replace(&dir.path().join("none/d1.pdf"), b"x").is_err());
+        extend(&path, 2, b"elve").unwrap();
+        extend(&path, 100, b"\n").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"twelve\n");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 }

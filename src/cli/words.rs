@@ -255,6 +255,16 @@ words! {
     Behind = "Còn lại", "Behind";
     BehindSince = "Chậm từ (+07:00)", "Behind since (+07:00)";
     SeenStep = "Đã xem đến bước", "Has seen step";
+    DossiersInGateway = "Hồ sơ trên trục", "Dossiers in the gateway";
+    DossiersInFile = "Hồ sơ trong tệp", "Dossiers in the file";
+    DossiersLeftOut = "Bước ngoài phạm vi, bỏ qua", "Steps of other dossiers, left out";
+    DossiersDifferent = "Hồ sơ khác nhau", "Dossiers that differ";
+    GatewayLacks = "Trục thiếu bước", "Gateway lacks";
+    FileLacks = "Tệp thiếu bước", "File lacks";
+    ContentDiffers = "Khác nội dung", "Content differs";
+    StepsPublished = "Bước đã công bố", "Steps published";
+    StepsFetched = "Bước đã ghi vào tệp", "Steps added to the file";
+    StepsNotTaken = "Bước bị từ chối", "Steps refused";
     StepTimeBack = "thời gian lùi", "time goes back";
 }
 

@@ -60,6 +60,16 @@ impl Agency {
         self.patience.call(get).await
     }
 
+    /// A page of the steps of one dossier.
+    pub async fn dossier_events(
+        &self,
+        request: v1::ListDossierEventsRequest,
+    ) -> Result<v1::ListDossierEventsResponse, CallError> {
+        let list =
+            async || self.dossiers.clone().list_dossier_events(timed(request.clone(), CALL_TIMEOUT)).await;
+        self.patience.call(list).await
+    }
+
     /// A page of an organ's dossiers.
     pub async fn list_dossiers(
         &self,

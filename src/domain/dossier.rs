@@ -3,15 +3,19 @@
 
 mod code;
 mod course;
+mod digest;
+mod digests;
+mod fingerprint;
 mod status;
-
-use std::fmt;
 
 pub use code::{DossierCode, ParseDossierCodeError, ParseProcedureCodeError, ProcedureCode};
 pub use course::{Course, Mark, Offer, StepRefused, Taken};
+pub use digest::{DossierDigest, Node, ParseNodeError, Sum};
+pub use digests::{Digests, Found};
+pub use fingerprint::Fingerprint;
 pub use status::DossierStatus;
 
-use super::message::{Hash, MessageId};
+use super::message::MessageId;
 use super::organ_id::OrganId;
 use super::time::Timestamp;
 
@@ -96,69 +100,6 @@ pub struct Step {
     pub note: String,
     /// The documents it refers to.
     pub documents: Vec<DocumentLink>,
-}
-
-impl Step {
-    /// By what a repeat of it is known. Made of what was published: an own code counts, not what it is translated to, so that a map that
-    /// learns a code does not make a conflict of a repeat.
-    pub fn fingerprint(&self) -> Fingerprint {
-        let micros = |time: Option<Timestamp>| time.map_or(i64::MIN, Timestamp::as_micros).to_be_bytes();
-        let number = self.number.to_be_bytes();
-        let (set, code, status) = match (self.status.own(), self.status.known()) {
-            (Some(own), _) => (own.set.as_bytes(), own.code.as_bytes(), [0]),
-            (None, known) => (&b""[..], &b""[..], [known.map_or(0, DossierStatus::number)]),
-        };
-        let times = [Some(self.occurred_at), self.started_at, self.due_at].map(micros).concat();
-        let mut parts: Vec<&[u8]> = vec![
-            self.dossier.as_str().as_bytes(),
-            self.procedure.as_str().as_bytes(),
-            &number,
-            set,
-            code,
-            &status,
-            self.actor.name.as_bytes(),
-            self.actor.position.as_bytes(),
-            self.actor.department.as_bytes(),
-            &times,
-            self.note.as_bytes(),
-        ];
-        for link in &self.documents {
-            parts.extend([link.sender.as_str().as_bytes(), link.message_id.as_str().as_bytes()]);
-        }
-        Fingerprint::of(&Hash::of_parts(parts))
-    }
-}
-
-/// The first half of a SHA-256 of a step's content: enough to know a repeat, since who could make two contents meet is their author.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; Self::BYTES]);
-
-impl Fingerprint {
-    /// How long it is.
-    pub const BYTES: usize = 16;
-
-    /// Of a whole hash.
-    pub fn of(hash: &Hash) -> Self {
-        let mut half = [0; Self::BYTES];
-        half.copy_from_slice(&hash.as_bytes()[..Self::BYTES]);
-        Self(half)
-    }
-
-    /// From its bytes; nothing when they are not as many.
-    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
-    }
-
-    /// Its bytes.
-    pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
 }
 
 /// What is peculiar about a step that was taken. Subscribers see it.

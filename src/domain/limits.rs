@@ -109,6 +109,14 @@ pub const DOSSIER_DOCUMENTS_MAX: usize = 20;
 pub const DOSSIER_STEPS_BATCH_MAX: usize = 500;
 /// Most events in one response.
 pub const DOSSIER_EVENTS_PAGE_MAX: usize = 500;
+/// Most dossiers in one comparison; some sixty bytes of memory each.
+pub const COMPARE_DOSSIERS_MAX: usize = 2_000_000;
+/// Most dossiers of a node that is answered by its dossiers, not by its children.
+pub const COMPARE_LISTED_MAX: usize = 64;
+/// Most nodes in one request of a comparison.
+pub const COMPARE_NODES_MAX: usize = 500;
+/// Most dossiers whose fingerprints are asked for in one request of a comparison.
+pub const COMPARE_CODES_MAX: usize = 100;
 /// Most procedures or statuses in one filter.
 pub const DOSSIER_FILTER_MAX: usize = 100;
 /// Longest name of a consumer, characters.
@@ -154,6 +162,9 @@ const _: () = {
     assert!(LEASE_S_MIN < LEASE_S_DEFAULT && LEASE_S_DEFAULT < LEASE_S_MAX);
     assert!(LIST_PAGE_DEFAULT <= LIST_PAGE_MAX && ORGANS_PAGE_DEFAULT <= ORGANS_PAGE_MAX);
     assert!(DOSSIER_GAP_STEPS_MAX < DOSSIER_STEPS_MAX);
+    // The largest answers of a comparison fit into what gRPC clients take by default, 4 MiB.
+    assert!(COMPARE_NODES_MAX * COMPARE_LISTED_MAX * 100 < 4 * 1024 * 1024);
+    assert!(COMPARE_CODES_MAX * DOSSIER_STEPS_MAX as usize * 26 < 4 * 1024 * 1024);
     // The longest step, 4 bytes a character, fits into a message with as many as there may be of usual length.
     assert!(
         4 * (3 * DOSSIER_ACTOR_CHARS_MAX + DOSSIER_NOTE_CHARS_MAX + 4 * OWN_CODE_CHARS_MAX)

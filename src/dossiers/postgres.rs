@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Advanced, After, Commits, Consumer, Dossier, DossierLog, Enrolled, Enrolment, Event, Follower, History,
-    NewStep, Place, PublishAnswers, Selection, Tally,
+    Advanced, After, Commits, Consumer, Digested, Dossier, DossierLog, Enrolled, Enrolment, Event, Extent,
+    Follower, History, NewStep, Place, PublishAnswers, Selection, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
@@ -22,6 +22,7 @@ use crate::ledger::postgres::{self as ledger, OpenError};
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
+mod digests;
 mod listener;
 mod places;
 mod put;
@@ -147,6 +148,18 @@ impl DossierLog for PostgresDossiers {
         Box::pin(
             self.readers
                 .read(move |db, _| Box::pin(read::dossiers(db, selection.clone(), after.clone(), limit))),
+        )
+    }
+
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>> {
+        let (extent, after) = (extent.clone(), after.map(str::to_owned));
+        Box::pin(
+            self.readers.read(move |db, _| Box::pin(digests::page(db, extent.clone(), after.clone(), limit))),
         )
     }
 

@@ -10,14 +10,15 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Advanced, After, Commits, Consumer, Dossier, DossierLog, Enrolled, Enrolment, Event, Follower, History,
-    NewStep, Place, PublishAnswers, Selection, Tally,
+    Advanced, After, Commits, Consumer, Digested, Dossier, DossierLog, Enrolled, Enrolment, Event, Extent,
+    Follower, History, NewStep, Place, PublishAnswers, Selection, Tally,
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
+mod digests;
 mod places;
 mod read;
 mod readers;
@@ -188,6 +189,16 @@ impl DossierLog for SqliteDossiers {
     ) -> BoxFuture<'a, Result<Vec<Dossier>, Error>> {
         let (selection, after) = (selection.clone(), after.cloned());
         Box::pin(self.readers.read(move |db| read::dossiers(db, &selection, after.as_ref(), limit)))
+    }
+
+    fn digests<'a>(
+        &'a self,
+        extent: &'a Extent,
+        after: Option<&'a str>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Digested>, Error>> {
+        let (extent, after) = (extent.clone(), after.map(str::to_owned));
+        Box::pin(self.readers.read(move |db| digests::page(db, &extent, after.as_deref(), limit)))
     }
 
     fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>> {

@@ -1,5 +1,9 @@
 //! Values of dossiers as the contract writes them, and back.
 
+mod content;
+
+pub use content::{NotAStep, content};
+
 use super::v1;
 use crate::domain::dossier::{DossierStatus, Flags};
 

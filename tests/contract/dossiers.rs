@@ -15,6 +15,7 @@ use truc::dossiers::{Commit, Commits, DossierLog, Event, NewStep, PublishAnswers
 
 use crate::support::{soon, t};
 
+mod digests;
 mod durable;
 mod gaps;
 mod order;
@@ -197,6 +198,7 @@ macro_rules! stamp {
                     readers_see_no_hole_while_it_grows told_before_the_answer;
                 reading: paged_from_any_position by_time by_owner_and_page overdue_while_it_is_open
                     the_history_of_a_dossier tally_of_the_held probe_writes;
+                digests: of_all_steps_held_ones_too paged_over_owners_and_days;
                 places: are_kept_from_the_first_enrolment_on only_advance other_shares_begin_where_the_last_stood
                     consumers_are_told_apart dismissed_consumers_are_forgotten
                     an_organ_has_no_more_consumers_than_it_may;

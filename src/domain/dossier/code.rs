@@ -67,6 +67,12 @@ impl DossierCode {
         &self.normal
     }
 
+    /// The day in it, as the number yyyymmdd.
+    pub fn day(&self) -> u32 {
+        let digits = self.normal.split('-').nth(1).unwrap_or_default();
+        digits.parse().expect("the second part of a normal form is eight digits")
+    }
+
     /// The organ that has the dossier in hand.
     pub fn owner(&self) -> &OrganId {
         &self.owner
@@ -166,6 +172,7 @@ mod tests {
         ] {
             let code = DossierCode::parse(written).unwrap();
             assert_eq!((code.as_str(), code.owner().as_str()), (normal, owner), "{written}");
+            assert_eq!(code.day().to_string(), normal.split('-').nth(1).unwrap());
             assert_eq!(DossierCode::parse(code.as_str()), Ok(code));
         }
     }

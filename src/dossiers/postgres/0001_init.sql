@@ -18,7 +18,8 @@ CREATE TABLE dossier (
     procedure   text   NOT NULL,              -- by the last step
     due_at      bigint,                       -- when it is to be done, by the last step that said so
     open_due_at bigint,                       -- the same while it is not done
-    course      bytea  NOT NULL               -- what is known of its steps
+    course      bytea  NOT NULL,              -- what is known of its steps
+    digest      bytea  NOT NULL               -- of its steps, for comparisons
 ) WITH (fillfactor = 60);
 CREATE UNIQUE INDEX dossier_by_code ON dossier (code);
 CREATE INDEX dossier_by_owner ON dossier (owner, key);

@@ -25,6 +25,7 @@ struct Dossiers<'a> {
     due_at: Vec<Option<i64>>,
     open_due_at: Vec<Option<i64>>,
     course: Vec<Vec<u8>>,
+    digest: Vec<Vec<u8>>,
 }
 
 /// The columns of events.
@@ -62,10 +63,24 @@ pub(super) async fn put(link: &Link, sheet: &Sheet) -> Result<(), Fault> {
         true => Ok(0),
         false => client.execute(statement, columns).await,
     };
-    let enter: &Columns<'_> =
-        &[&new.key, &new.code, &new.owner, &new.procedure, &new.due_at, &new.open_due_at, &new.course];
-    let change: &Columns<'_> =
-        &[&changed.key, &changed.procedure, &changed.due_at, &changed.open_due_at, &changed.course];
+    let enter: &Columns<'_> = &[
+        &new.key,
+        &new.code,
+        &new.owner,
+        &new.procedure,
+        &new.due_at,
+        &new.open_due_at,
+        &new.course,
+        &new.digest,
+    ];
+    let change: &Columns<'_> = &[
+        &changed.key,
+        &changed.procedure,
+        &changed.due_at,
+        &changed.open_due_at,
+        &changed.course,
+        &changed.digest,
+    ];
     let append: &Columns<'_> = &[
         &events.position,
         &events.dossier,
@@ -106,6 +121,7 @@ fn dossiers(sheet: &Sheet) -> (Dossiers<'_>, Dossiers<'_>) {
         into.due_at.push(micros(row.due_at));
         into.open_due_at.push(micros(row.open_due_at()));
         into.course.push(packed::pack(&row.course));
+        into.digest.push(row.course.digest().to_bytes().to_vec());
     }
     (new, changed)
 }

@@ -141,8 +141,9 @@ pub(super) async fn next_due(db: &Client) -> Result<Option<Timestamp>, Fault> {
 /// How much there is.
 pub(super) async fn tally(db: &Client) -> Result<Tally, Fault> {
     // held.tally
-    let row = db.query_one("SELECT count(*), min(held_at) FROM dossier_held", &[]).await?;
+    let tally =
+        "SELECT count(*), min(held_at), (SELECT position FROM dossier_head WHERE id) FROM dossier_held";
+    let row = db.query_one(tally, &[]).await?;
     let mut cells = Cells::of(&row);
-    let (held, oldest_held) = (cells.number()?, cells.time_if_any()?);
-    Ok(Tally { head: head(db).await?, held, oldest_held })
+    Ok(Tally { held: cells.number()?, oldest_held: cells.time_if_any()?, head: cells.number()? })
 }

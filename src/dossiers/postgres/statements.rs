@@ -34,12 +34,13 @@ statements! {
     /// What these dossiers hold.
     held: "SELECT dossier, step, due_at, body FROM dossier_held WHERE dossier = ANY ($1::bigint[])";
     /// New dossiers.
-    enter: "INSERT INTO dossier (key, code, owner, procedure, due_at, open_due_at, course)
-        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[])";
+    enter: "INSERT INTO dossier (key, code, owner, procedure, due_at, open_due_at, course, digest)
+        SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])";
     /// Dossiers as they are now.
-    change: "UPDATE dossier d SET procedure = w.procedure, due_at = w.due_at, open_due_at = w.open_due_at, course = w.course
-        FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[])
-            AS w (key, procedure, due_at, open_due_at, course)
+    change: "UPDATE dossier d SET procedure = w.procedure, due_at = w.due_at, open_due_at = w.open_due_at,
+            course = w.course, digest = w.digest
+        FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[])
+            AS w (key, procedure, due_at, open_due_at, course, digest)
         WHERE d.key = w.key";
     /// What becomes visible.
     append: "INSERT INTO dossier_event (position, dossier, step, flags, gap_from, shown_at, body)

@@ -8,7 +8,8 @@ CREATE TABLE dossier (
     procedure   TEXT    NOT NULL,    -- by the last step
     due_at      INTEGER,             -- when it is to be done, by the last step that said so
     open_due_at INTEGER,             -- the same while it is not done
-    course      BLOB    NOT NULL     -- what is known of its steps
+    course      BLOB    NOT NULL,    -- what is known of its steps
+    digest      BLOB    NOT NULL     -- of its steps, for comparisons
 );
 CREATE UNIQUE INDEX dossier_by_code ON dossier (code);
 CREATE INDEX dossier_by_owner ON dossier (owner, key);

@@ -129,8 +129,9 @@ pub(super) fn next_due(db: &Connection) -> rusqlite::Result<Option<Timestamp>> {
 /// How much there is.
 pub(super) fn tally(db: &Connection) -> rusqlite::Result<Tally> {
     // held.tally
-    let (held, oldest): (u64, Option<i64>) = db
-        .prepare_cached("SELECT count(*), min(held_at) FROM held")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Tally { head: head(db)?, held, oldest_held: oldest.map(Timestamp::from_micros) })
+    let tally = "SELECT count(*), min(held_at), (SELECT ifnull(max(position), 0) FROM event) FROM held";
+    db.prepare_cached(tally)?.query_row([], |row| {
+        let oldest_held = row.get::<_, Option<i64>>(1)?.map(Timestamp::from_micros);
+        Ok(Tally { head: row.get(2)?, held: row.get(0)?, oldest_held })
+    })
 }

@@ -177,12 +177,12 @@ fn release(db: &Connection, sheet: &mut Sheet, at: Timestamp) -> rusqlite::Resul
 fn put(db: &Connection, sheet: &Sheet) -> rusqlite::Result<()> {
     // dossier.enter
     let mut enter = db.prepare_cached(
-        "INSERT INTO dossier (key, code, owner, procedure, due_at, open_due_at, course)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "INSERT INTO dossier (key, code, owner, procedure, due_at, open_due_at, course, digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?;
     // dossier.change
     let mut change = db.prepare_cached(
-        "UPDATE dossier SET procedure = ?2, due_at = ?3, open_due_at = ?4, course = ?5 WHERE key = ?1",
+        "UPDATE dossier SET procedure = ?2, due_at = ?3, open_due_at = ?4, course = ?5, digest = ?6 WHERE key = ?1",
     )?;
     let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
     let mut changed: Vec<_> = sheet.changed().collect();
@@ -190,13 +190,14 @@ fn put(db: &Connection, sheet: &Sheet) -> rusqlite::Result<()> {
     changed.sort_unstable_by_key(|(_, row)| row.key);
     for (code, row) in changed {
         let (procedure, course) = (row.procedure.as_str(), packed::pack(&row.course));
+        let digest = row.course.digest().to_bytes();
         let (due_at, open_due_at) = (micros(row.due_at), micros(row.open_due_at()));
         match row.is_new {
             true => {
                 let (text, owner) = (code.as_str(), code.owner().as_str());
-                enter.execute((row.key, text, owner, procedure, due_at, open_due_at, course))?
+                enter.execute((row.key, text, owner, procedure, due_at, open_due_at, course, digest))?
             }
-            false => change.execute((row.key, procedure, due_at, open_due_at, course))?,
+            false => change.execute((row.key, procedure, due_at, open_due_at, course, digest))?,
         };
     }
     // event.append

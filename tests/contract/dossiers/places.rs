@@ -1,4 +1,4 @@
-//! Point 8: where consumers stand.
+//! Point 9: where consumers stand.
 
 use truc::domain::limits::CONSUMERS_PER_ORGAN_MAX;
 use truc::dossiers::{Advanced, Consumer, Enrolled, Enrolment, Follower, Place, Share, TooManyConsumers};
