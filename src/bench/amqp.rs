@@ -22,6 +22,7 @@ use super::received::Arrival;
 use crate::domain::time::Timestamp;
 
 mod quarters;
+pub mod steps;
 
 pub use quarters::Quarters;
 

@@ -10,10 +10,12 @@ use super::plan::Amount;
 use super::round::Round;
 use super::verdict::Verdict;
 
+mod dossiers;
 mod exchange;
 mod mailboxes;
 mod table;
 
+pub use dossiers::{DossiersReport, LogFigures, LogRounds};
 pub use exchange::{ExchangeReport, Figures};
 pub use mailboxes::{MailboxesReport, Serving};
 
@@ -29,6 +31,8 @@ pub enum Report {
     Stalled(Box<StalledReport>),
     /// Many mailboxes at once.
     Mailboxes(Box<MailboxesReport>),
+    /// The log of dossiers.
+    Dossiers(Box<DossiersReport>),
 }
 
 /// What was measured, on what.
@@ -95,6 +99,7 @@ impl Report {
             Self::Waiting(report) => report.verdict.verified,
             Self::Stalled(report) => report.verdict.verified,
             Self::Mailboxes(report) => report.verdict.verified,
+            Self::Dossiers(report) => report.verified,
         }
     }
 }

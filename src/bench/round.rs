@@ -99,7 +99,7 @@ impl Cast<'_> {
     /// The organs 0 to n write to each other through a gateway; `own` are its nodes, where they are known.
     pub async fn exchange(&self, door: &Door, own: &[Gateway], what: &str) -> Result<Round, Error> {
         let plans = self.plans(&self.documents(Vec::new()), 0, &Part::Exchange(door.clone()));
-        self.measured(&plans, own, Promise::Receipted, what).await
+        measured(&plans, self.load, self.load.warm_up(), own, Promise::Receipted, what).await
     }
 
     /// The same through a RabbitMQ node.
@@ -108,7 +108,8 @@ impl Cast<'_> {
         let queues = Queues::declare(url, &documents.run, &self.organs[..self.load.organs]).await?;
         let part = Part::Amqp { url: url.to_owned(), queues: queues.names().to_vec() };
         let plans = self.plans(&documents, 0, &part);
-        let measured = self.measured(&plans, &[], Promise::Received, what).await;
+        let warm_up = self.load.warm_up();
+        let measured = measured(&plans, self.load, warm_up, &[], Promise::Received, what).await;
         // What went wrong before is the better thing to tell.
         let deleted = queues.delete().await;
         let round = measured?;
@@ -148,23 +149,6 @@ impl Cast<'_> {
         Ok(measured)
     }
 
-    async fn measured(
-        &self,
-        plans: &[Plan],
-        own: &[Gateway],
-        promise: Promise,
-        what: &str,
-    ) -> Result<Round, Error> {
-        let Load { amount, rate_per_s, .. } = *self.load;
-        let mut clients = Clients::start(plans).await?;
-        let warm_up = self.load.warm_up();
-        clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
-        let before = Taken::now(own)?;
-        clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
-        let after = Taken::now(own)?;
-        Ok(concluded(plans, promise, &clients.finish().await?).with(&before, &after))
-    }
-
     /// The certified organs write to all, and each collects for those below it as well: first one document to each mailbox, then
     /// the load. Gives how long connecting took, how long it took until every mailbox had got its document, and the round.
     pub async fn on_behalf(
@@ -202,6 +186,7 @@ impl Cast<'_> {
             mine: Vec::new(),
             senders: self.load.organs,
             window: self.load.window,
+            ends_each: 1,
             part: part.clone(),
         }
     }
@@ -215,7 +200,28 @@ impl Cast<'_> {
     }
 }
 
-fn concluded(plans: &[Plan], promise: Promise, outcomes: &[Outcome]) -> Round {
+/// Has the clients of these plans warm up, where there is anything to warm up with, and measures them.
+pub async fn measured(
+    plans: &[Plan],
+    load: &Load,
+    warm_up: Amount,
+    own: &[Gateway],
+    promise: Promise,
+    what: &str,
+) -> Result<Round, Error> {
+    let Load { amount, rate_per_s, .. } = *load;
+    let mut clients = Clients::start(plans).await?;
+    if warm_up != Amount::Documents(0) {
+        clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
+    }
+    let before = Taken::now(own)?;
+    clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
+    let after = Taken::now(own)?;
+    Ok(concluded(plans, promise, &clients.finish().await?).with(&before, &after))
+}
+
+/// What the clients of these plans saw, judged.
+pub fn concluded(plans: &[Plan], promise: Promise, outcomes: &[Outcome]) -> Round {
     let mut round = Round::default();
     let mut span = None;
     let (mut sent, mut received) = (Vec::new(), Vec::new());
