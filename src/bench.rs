@@ -17,6 +17,7 @@ mod latency;
 mod machine;
 mod mailboxes;
 mod meter;
+mod month;
 pub mod options;
 mod pace;
 mod part;
@@ -29,6 +30,7 @@ mod roll;
 mod round;
 mod sent;
 mod set_up;
+mod sizes;
 mod stalled;
 mod verdict;
 mod waiting;
@@ -63,6 +65,7 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
         Subject::Waiting(waiting) => Ok(Report::Waiting(Box::new(waiting::measure(options, waiting).await?))),
         Subject::Stalled(stalled) => Ok(Report::Stalled(Box::new(stalled::measure(options, stalled).await?))),
         Subject::Dossiers(load) => Ok(Report::Dossiers(Box::new(dossiers::measure(options, load).await?))),
+        Subject::Month(scale) => Ok(Report::Month(Box::new(month::measure(options, scale).await?))),
         Subject::Mailboxes(mailboxes) => {
             Ok(Report::Mailboxes(Box::new(mailboxes::measure(options, mailboxes).await?)))
         }

@@ -78,12 +78,11 @@ impl Desk {
 
     /// An organ takes its seat.
     pub fn seat(&self, number: usize) -> Rc<Organ> {
-        let Plan { documents, window, .. } = &self.plan;
         let organ = Rc::new(Organ {
             number,
-            window: Semaphore::new(*window),
+            window: Semaphore::new(self.plan.window),
             sent: RefCell::new(SentLog::new(number)),
-            received: RefCell::new(ReceivedLog::new(number, Rc::clone(&self.routes), documents)),
+            received: RefCell::new(ReceivedLog::new(number, Rc::clone(&self.routes))),
             end_latency: RefCell::default(),
         });
         self.organs.borrow_mut().push(Rc::clone(&organ));

@@ -21,6 +21,8 @@ const MAILBOXES_MAX: usize = 10_000;
 const STEP_BYTES: std::ops::RangeInclusive<usize> = 200..=1_100;
 const STEPS_WINDOW_MAX: usize = 8_000;
 const STORED_MAX: u64 = 100_000_000;
+/// Shares of a month.
+const SCALES: std::ops::RangeInclusive<f64> = 1e-5..=10.0;
 /// Most nodes of a set-up.
 const NODES_MAX: usize = 16;
 
@@ -65,7 +67,7 @@ pub struct Options {
 }
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Subject {
     /// Throughput and latency.
     Exchange,
@@ -77,6 +79,8 @@ pub enum Subject {
     Mailboxes(usize),
     /// The log of dossiers.
     Dossiers(LogLoad),
+    /// Such a share of a month of the whole country.
+    Month(f64),
 }
 
 impl Load {
@@ -163,6 +167,13 @@ impl Options {
                 impossible(&format!("--stored is at most {STORED_MAX}"))
             }
             Subject::Dossiers(_) => Ok(()),
+            Subject::Month(_) if self.set_ups.len() != 1 => {
+                impossible("--profile is measured in one set-up at a time")
+            }
+            Subject::Month(scale) if !SCALES.contains(&scale) => {
+                impossible(&format!("--scale is {} to {}", SCALES.start(), SCALES.end()))
+            }
+            Subject::Month(_) => Ok(()),
         }
     }
 }

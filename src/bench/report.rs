@@ -13,11 +13,13 @@ use super::verdict::Verdict;
 mod dossiers;
 mod exchange;
 mod mailboxes;
+mod month;
 mod table;
 
 pub use dossiers::{DossiersReport, LogFigures, LogRounds};
 pub use exchange::{ExchangeReport, Figures};
 pub use mailboxes::{MailboxesReport, Serving};
+pub use month::MonthReport;
 
 /// What a measurement found.
 #[derive(Debug, Serialize)]
@@ -33,6 +35,8 @@ pub enum Report {
     Mailboxes(Box<MailboxesReport>),
     /// The log of dossiers.
     Dossiers(Box<DossiersReport>),
+    /// A month of the whole country.
+    Month(Box<MonthReport>),
 }
 
 /// What was measured, on what.
@@ -100,6 +104,7 @@ impl Report {
             Self::Stalled(report) => report.verdict.verified,
             Self::Mailboxes(report) => report.verdict.verified,
             Self::Dossiers(report) => report.verified,
+            Self::Month(report) => report.verified,
         }
     }
 }

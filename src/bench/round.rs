@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::options::Load;
 use super::plan::{Amount, Door, Outcome, Part, Plan};
 use super::process::{Usage, machine_cpu};
+use super::sizes::Sizes;
 use super::verdict::{Promise, Verdict};
 use crate::domain::time::{Clock, SystemClock};
 
@@ -54,13 +55,14 @@ pub struct Opening {
 }
 
 /// What the nodes of a gateway and the whole machine have taken so far.
-struct Taken {
+pub struct Taken {
     gateway: Usage,
     machine: Duration,
 }
 
 impl Taken {
-    fn now(nodes: &[Gateway]) -> Result<Self, Error> {
+    /// By now.
+    pub fn now(nodes: &[Gateway]) -> Result<Self, Error> {
         let mut gateway = Usage::default();
         for node in nodes {
             gateway = gateway.and(&node.usage()?);
@@ -72,7 +74,8 @@ impl Taken {
 
 impl Round {
     /// The round with what was taken between two moments, its clients' part being known.
-    fn with(mut self, before: &Taken, after: &Taken) -> Self {
+    #[must_use]
+    pub fn with(mut self, before: &Taken, after: &Taken) -> Self {
         self.gateway_cpu = after.gateway.cpu.saturating_sub(before.gateway.cpu);
         self.gateway_rss_peak_bytes = after.gateway.rss_peak_bytes;
         let all = after.machine.saturating_sub(before.machine);
@@ -98,8 +101,14 @@ pub struct Cast<'a> {
 impl Cast<'_> {
     /// The organs 0 to n write to each other through a gateway; `own` are its nodes, where they are known.
     pub async fn exchange(&self, door: &Door, own: &[Gateway], what: &str) -> Result<Round, Error> {
-        let plans = self.plans(&self.documents(Vec::new()), 0, &Part::Exchange(door.clone()));
+        let plans = self.exchange_plans(door, Sizes::Each(self.load.size));
         measured(&plans, self.load, self.load.warm_up(), own, Promise::Receipted, what).await
+    }
+
+    /// The plans of that, with documents of these sizes.
+    pub fn exchange_plans(&self, door: &Door, sizes: Sizes) -> Vec<Plan> {
+        let documents = Documents { sizes, ..self.documents(Vec::new()) };
+        self.plans(&documents, 0, &Part::Exchange(door.clone()))
     }
 
     /// The same through a RabbitMQ node.
@@ -176,7 +185,8 @@ impl Cast<'_> {
 
     fn documents(&self, to: Vec<usize>) -> Documents {
         let Load { seed, size, organs, .. } = *self.load;
-        Documents { run: format!("bench-{:x}", SystemClock.now().as_micros()), seed, size, organs, to }
+        let run = format!("bench-{:x}", SystemClock.now().as_micros());
+        Documents { run, seed, sizes: Sizes::Each(size), organs, to }
     }
 
     fn plan(&self, documents: &Documents, part: &Part) -> Plan {

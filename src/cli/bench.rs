@@ -24,7 +24,7 @@ const ROUNDS_COMPARED: usize = 3;
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Organs; each sends and collects, with a connection of its own
-    #[arg(long, value_name = "N", default_value_t = 16, default_value_if("dossiers", IsPresent, "4"))]
+    #[arg(long, value_name = "N", default_value_t = 16, default_value_ifs([("dossiers", IsPresent, "4"), ("profile", IsPresent, "56")]))]
     organs: usize,
     /// Documents in each round, by all organs together
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -41,7 +41,7 @@ pub struct Bench {
     )]
     size: usize,
     /// Documents each organ has on their way, from submitting to the delivered receipt, and deliveries it holds unsettled
-    #[arg(long, value_name = "N", default_value_t = 256, default_value_if("dossiers", IsPresent, "2000"))]
+    #[arg(long, value_name = "N", default_value_t = 256, default_value_ifs([("dossiers", IsPresent, "2000"), ("profile", IsPresent, "16")]))]
     window: usize,
     /// Documents a second by all organs together, in place of as fast as the windows allow
     #[arg(long, value_name = "N")]
@@ -102,6 +102,15 @@ pub struct Bench {
     /// Store so many steps first, and set publishing and following then beside that on an empty log
     #[arg(long, value_name = "STEPS", default_value_t = 0, requires = "dossiers")]
     stored: u64,
+    /// Play a month of the whole country as fast as it goes / Chạy lại một tháng của cả nước
+    ///
+    /// national-month is April 2025: 1,259,499 documents between ministries and provinces, and 1.6 million dossiers of six steps each, which the
+    /// portal follows, at once; scaled by --scale
+    #[arg(long, value_enum, conflicts_with_all = ["organs", "documents", "seconds", "size", "rate", "endpoint", "waiting", "stalled", "mailboxes", "dossiers"])]
+    profile: Option<Profile>,
+    /// Which share of the month
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, requires = "profile")]
+    scale: f64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -118,6 +127,13 @@ enum Choice {
     ScaleOut,
     /// Each of these
     All,
+}
+
+/// What `--profile` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// April 2025
+    NationalMonth,
 }
 
 /// A client process of `truc bench`. Reads a plan on standard input.
@@ -152,7 +168,7 @@ impl Bench {
         let compared = match subject {
             Subject::Exchange => self.rabbitmq.is_some() || set_ups.len() > 1,
             Subject::Waiting(_) | Subject::Stalled(_) | Subject::Dossiers(_) => true,
-            Subject::Mailboxes(_) => false,
+            Subject::Mailboxes(_) | Subject::Month(_) => false,
         };
         let time = |seconds| Amount::Time(Duration::from_secs(u64::from(seconds)));
         let given = self.pki.map(|pki| Door { endpoints: self.endpoint, pki });
@@ -183,6 +199,7 @@ impl Bench {
             self.stalled.map(Subject::Stalled),
             self.mailboxes.map(Subject::Mailboxes),
             dossiers.map(Subject::Dossiers),
+            self.profile.map(|Profile::NationalMonth| Subject::Month(self.scale)),
         ];
         subjects.into_iter().flatten().next().unwrap_or(Subject::Exchange)
     }

@@ -8,7 +8,7 @@ use crate::domain::limits::{DOSSIER_EVENTS_PAGE_MAX, LIST_PAGE_DEFAULT, LIST_PAG
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::time::Timestamp;
-use crate::dossiers::{After, Dossier, Event, History, Place, Selection, Shown};
+use crate::dossiers::{After, Dossier, Event, History, Place, Selection, message};
 use crate::intake::{fields, ledger_failed, steps};
 use crate::proto::{convert, dossier, v1};
 
@@ -117,7 +117,7 @@ fn page_size(asked: u32) -> Result<usize, Refusal> {
 }
 
 fn messages<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<v1::DossierEvent> {
-    events.filter_map(|event| Shown::of(event).map(|shown| shown.message)).collect()
+    events.filter_map(message).collect()
 }
 
 fn standing(found: &Dossier, now: Timestamp) -> v1::Dossier {

@@ -12,6 +12,7 @@ use crate::bench::meter::Meter;
 use crate::bench::options::Load;
 use crate::bench::plan::{Amount, Door, Part, Plan};
 use crate::bench::round::{self, Round};
+use crate::bench::sizes::Sizes;
 use crate::bench::verdict::Promise;
 use crate::domain::time::{Clock, SystemClock};
 
@@ -35,11 +36,16 @@ impl<'a> Crew<'a> {
 
     /// All publish, and one follows meanwhile. A step has ended when it is answered and seen.
     pub async fn live(&self, door: &Door, own: &[Gateway], what: &str) -> Result<Round, Error> {
+        let plans = self.live_plans(door);
+        round::measured(&plans, self.load, self.warm_up(), own, Promise::Received, what).await
+    }
+
+    /// The plans of that.
+    pub fn live_plans(&self, door: &Door) -> Vec<Plan> {
         let steps = self.steps();
         let publish = Part::Publish { door: door.clone(), steps: steps.clone() };
         let follow = Part::Follow { door: door.clone(), steps };
-        let plans = self.plans(2, &publish, Some(&follow));
-        round::measured(&plans, self.load, self.warm_up(), own, Promise::Received, what).await
+        self.plans(2, &publish, Some(&follow))
     }
 
     /// The same at a RabbitMQ node: one quorum queue.
@@ -98,7 +104,13 @@ impl<'a> Crew<'a> {
     fn plan(&self, ends_each: u64, part: &Part) -> Plan {
         let Load { organs, seed, size, window, .. } = *self.load;
         Plan {
-            documents: Documents { run: String::new(), seed, size, organs, to: vec![organs] },
+            documents: Documents {
+                run: String::new(),
+                seed,
+                sizes: Sizes::Each(size),
+                organs,
+                to: vec![organs],
+            },
             organs: self.organs.to_vec(),
             mine: Vec::new(),
             senders: organs,

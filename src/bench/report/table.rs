@@ -19,12 +19,15 @@ impl fmt::Display for Report {
             Self::Stalled(report) => (report.conditions.rows(), report.rows()),
             Self::Mailboxes(report) => (report.conditions.rows(), report.rows()),
             Self::Dossiers(report) => (report.condition_rows(), report.rows()),
+            Self::Month(report) => (report.condition_rows(), report.rows()),
         };
         writeln!(f, "{}", table(&conditions))?;
         write!(f, "{}", table(&rows))?;
         match self {
             Self::Exchange(report) => report.ratios().map_or(Ok(()), |ratios| write!(f, "\n{ratios}")),
-            Self::Waiting(_) | Self::Stalled(_) | Self::Mailboxes(_) | Self::Dossiers(_) => Ok(()),
+            Self::Waiting(_) | Self::Stalled(_) | Self::Mailboxes(_) | Self::Dossiers(_) | Self::Month(_) => {
+                Ok(())
+            }
         }
     }
 }
