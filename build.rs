@@ -16,6 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".")
         .codec_path("crate::proto::codec::TypedCodec")
+        .extern_path(".truc.v1.SubscribeResponse", "crate::proto::page::SubscribeResponse")
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)?;
     Ok(())

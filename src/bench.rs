@@ -8,6 +8,7 @@ mod clients;
 mod deployment;
 mod desk;
 mod documents;
+mod dossiers;
 mod error;
 mod exchange;
 mod faults;
@@ -16,6 +17,7 @@ mod latency;
 mod machine;
 mod mailboxes;
 mod meter;
+mod month;
 pub mod options;
 mod pace;
 mod part;
@@ -28,6 +30,7 @@ mod roll;
 mod round;
 mod sent;
 mod set_up;
+mod sizes;
 mod stalled;
 mod verdict;
 mod waiting;
@@ -39,6 +42,7 @@ use std::path::{Path, PathBuf};
 
 pub use client::run as run_client;
 pub use clients::COMMAND as CLIENT_COMMAND;
+pub use dossiers::LogLoad;
 pub use error::Error;
 pub use options::{Load, Options, Subject};
 pub use report::Report;
@@ -60,6 +64,8 @@ pub async fn run(options: &Options) -> Result<Report, Error> {
         Subject::Exchange => Ok(Report::Exchange(Box::new(exchange::measure(options).await?))),
         Subject::Waiting(waiting) => Ok(Report::Waiting(Box::new(waiting::measure(options, waiting).await?))),
         Subject::Stalled(stalled) => Ok(Report::Stalled(Box::new(stalled::measure(options, stalled).await?))),
+        Subject::Dossiers(load) => Ok(Report::Dossiers(Box::new(dossiers::measure(options, load).await?))),
+        Subject::Month(scale) => Ok(Report::Month(Box::new(month::measure(options, scale).await?))),
         Subject::Mailboxes(mailboxes) => {
             Ok(Report::Mailboxes(Box::new(mailboxes::measure(options, mailboxes).await?)))
         }

@@ -46,7 +46,7 @@ mod tail;
 pub use comparisons::{CompareFault, Comparisons};
 pub use keeper::{Alarm, Keeper};
 pub use lag::Lag;
-pub use tail::{Shown, Tail};
+pub use tail::{Shown, Tail, message};
 
 /// A step to be published.
 #[derive(Clone, Debug)]
@@ -247,6 +247,8 @@ pub struct Tally {
 /// What one commit changed that others wait for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Commit {
+    /// What it made visible, in order; nothing where another node did, or it is not known. Then it is to be read.
+    pub events: Vec<Event>,
     /// The last position, where it has grown.
     pub head: Option<u64>,
     /// The earliest time at which something this commit holds is released.

@@ -3,11 +3,14 @@
 pub mod codec;
 pub mod convert;
 pub mod dossier;
+pub mod page;
 
 /// Package `truc.v1`.
 #[allow(missing_docs, reason = "generated; the comments of the proto files are its documentation")]
 #[allow(unused_qualifications, clippy::all, reason = "generated")]
 pub mod v1 {
+    pub use super::page::SubscribeResponse;
+
     tonic::include_proto!("truc.v1");
 }
 

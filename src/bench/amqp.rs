@@ -22,6 +22,7 @@ use super::received::Arrival;
 use crate::domain::time::Timestamp;
 
 mod quarters;
+pub mod steps;
 
 pub use quarters::Quarters;
 
@@ -121,9 +122,8 @@ async fn publish(
 ) -> Result<(), Error> {
     let documents = &desk.plan.documents;
     let route = documents.route(sender);
-    let mut payload = vec![0; documents.size];
     while let Some((ordinal, at)) = outbox.next().await {
-        documents.fill(sender, ordinal, &mut payload);
+        let payload = documents.payload(sender, ordinal);
         let properties = BasicProperties::default()
             .with_delivery_mode(PERSISTENT)
             .with_message_id(documents.id(sender, ordinal).into())

@@ -27,6 +27,7 @@ pub struct Clients {
     processes: Vec<Process>,
     events: mpsc::Receiver<(usize, Option<Event>)>,
     phase: u32,
+    ends_each: u64,
     silence_max: Duration,
 }
 
@@ -51,7 +52,8 @@ impl Clients {
             write(number, &mut orders, plan).await?;
             processes.push(Process { child, orders, progress: Progress::default() });
         }
-        let mut clients = Self { processes, events, phase: 0, silence_max: SILENCE_MAX };
+        let ends_each = plans.first().map_or(1, |plan| plan.ends_each);
+        let mut clients = Self { processes, events, phase: 0, ends_each, silence_max: SILENCE_MAX };
         let deadline = Instant::now() + PATIENCE;
         let mut ready = 0;
         while ready < clients.processes.len() {
@@ -88,7 +90,7 @@ impl Clients {
             }
             if self.ended() != ended {
                 silent_until = Instant::now() + self.silence_max;
-                meter.at(self.ended() - before);
+                meter.at((self.ended() - before) / self.ends_each);
             }
         }
         Ok(())
@@ -132,7 +134,8 @@ impl Clients {
     fn is_over(&self) -> bool {
         let all_sent =
             self.processes.iter().all(|p| p.progress.phase == self.phase && p.progress.sending == 0);
-        all_sent && self.ended() >= self.processes.iter().map(|p| p.progress.submitted).sum()
+        let submitted: u64 = self.processes.iter().map(|p| p.progress.submitted).sum();
+        all_sent && self.ended() >= self.ends_each * submitted
     }
 
     fn ended(&self) -> u64 {

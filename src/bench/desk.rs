@@ -78,12 +78,11 @@ impl Desk {
 
     /// An organ takes its seat.
     pub fn seat(&self, number: usize) -> Rc<Organ> {
-        let Plan { documents, window, .. } = &self.plan;
         let organ = Rc::new(Organ {
             number,
-            window: Semaphore::new(*window),
+            window: Semaphore::new(self.plan.window),
             sent: RefCell::new(SentLog::new(number)),
-            received: RefCell::new(ReceivedLog::new(number, Rc::clone(&self.routes), documents)),
+            received: RefCell::new(ReceivedLog::new(number, Rc::clone(&self.routes))),
             end_latency: RefCell::default(),
         });
         self.organs.borrow_mut().push(Rc::clone(&organ));
@@ -106,6 +105,21 @@ impl Desk {
     pub fn ended(&self, documents: usize) {
         let progress = self.progress.get();
         self.progress.set(Progress { ended: progress.ended + documents as u64, ..progress });
+    }
+
+    /// Tells of each phase that begins. Whoever asks is one of those who send in it.
+    pub fn phases(&self) -> watch::Receiver<Option<Phase>> {
+        self.phases.subscribe()
+    }
+
+    /// All that one of those who send in this phase had to send was so much.
+    pub fn sent_all(&self, submitted: u64) {
+        let Progress { submitted: before, sending, .. } = self.progress.get();
+        self.progress.set(Progress {
+            submitted: before + submitted,
+            sending: sending - 1,
+            ..self.progress.get()
+        });
     }
 
     /// What came of it all.
@@ -150,6 +164,12 @@ impl Outbox {
             () = stop.cancelled() => None,
             next = self.next_due() => next,
         }
+    }
+
+    /// Another one, where nothing has to be waited for.
+    pub async fn next_if_due(&mut self) -> Option<(u64, Timestamp)> {
+        let is_due = self.pace.as_ref().is_some_and(Pace::is_due);
+        if is_due && self.organ.window.available_permits() > 0 { self.next().await } else { None }
     }
 
     async fn next_due(&mut self) -> Option<(u64, Timestamp)> {

@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::sizes::Sizes;
+
 /// Which documents there are. Senders and recipients are numbers of organs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Documents {
@@ -13,7 +15,7 @@ pub struct Documents {
     /// What payloads and the order of recipients follow from.
     pub seed: u64,
     /// Payload bytes of each.
-    pub size: usize,
+    pub sizes: Sizes,
     /// The organs 0 to this write to each other, unless `to` names recipients.
     pub organs: usize,
     /// Where it is not empty: the organs that get everything, in turn. Each sender begins where the share of the one before it ends.
@@ -40,6 +42,12 @@ impl Documents {
         Some((sender.parse().ok()?, ordinal.parse().ok()?))
     }
 
+    /// Payload bytes of a document.
+    pub fn size_of(&self, sender: usize, ordinal: u64) -> usize {
+        // Not what its payload follows from, lest sizes and contents go together.
+        self.sizes.one(&mut self.rng(sender, !ordinal))
+    }
+
     /// Writes a document's payload into `bytes`, which it fills.
     pub fn fill(&self, sender: usize, ordinal: u64, bytes: &mut [u8]) {
         self.rng(sender, ordinal.wrapping_add(1)).fill(bytes);
@@ -47,7 +55,7 @@ impl Documents {
 
     /// A document's payload.
     pub fn payload(&self, sender: usize, ordinal: u64) -> Vec<u8> {
-        let mut bytes = vec![0; self.size];
+        let mut bytes = vec![0; self.size_of(sender, ordinal)];
         self.fill(sender, ordinal, &mut bytes);
         bytes
     }
@@ -111,7 +119,7 @@ mod tests {
     use super::*;
 
     fn documents(to: Vec<usize>) -> Documents {
-        Documents { run: "bench-1".to_owned(), seed: 7, size: 64, organs: 5, to }
+        Documents { run: "bench-1".to_owned(), seed: 7, sizes: Sizes::Each(64), organs: 5, to }
     }
 
     #[test]

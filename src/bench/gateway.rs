@@ -17,6 +17,7 @@ use super::error::Error;
 use super::plan::Door;
 use super::process::Usage;
 use super::roll::Roll;
+use crate::config::dossiers::Grant;
 use crate::config::{Config, tls::Tls};
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::{Clock, SystemClock};
@@ -79,6 +80,14 @@ impl Site {
         site.config.gateway.shutdown_grace = SHUTDOWN_GRACE;
         site.config.ops.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Ok(site)
+    }
+
+    /// The same, and an organ may follow all dossiers.
+    pub fn read_by(mut self, organ: usize) -> Result<Self, Error> {
+        let reader =
+            OrganId::parse(&self.roll.organs[organ]).map_err(|why| Error::Impossible(why.to_string()))?;
+        self.config.dossiers.readers = vec![Grant { reader, at_or_below: None, procedure: None }];
+        Ok(self)
     }
 
     /// The folder of the certificates.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::dossiers::{LogLoad, Steps};
 use super::error::Error;
 use super::plan::{Amount, Door};
 use super::roll::COUNTRY_MIN;
@@ -16,6 +17,12 @@ const WARM_UP_TIME_MAX: Duration = Duration::from_secs(5);
 const ORGANS_MAX: usize = 2_000;
 /// Most mailboxes.
 const MAILBOXES_MAX: usize = 10_000;
+/// Steps of dossiers: bytes of each, on their way from one publisher, and stored before.
+const STEP_BYTES: std::ops::RangeInclusive<usize> = 200..=1_100;
+const STEPS_WINDOW_MAX: usize = 8_000;
+const STORED_MAX: u64 = 100_000_000;
+/// Shares of a month.
+const SCALES: std::ops::RangeInclusive<f64> = 1e-5..=10.0;
 /// Most nodes of a set-up.
 const NODES_MAX: usize = 16;
 
@@ -60,7 +67,7 @@ pub struct Options {
 }
 
 /// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Subject {
     /// Throughput and latency.
     Exchange,
@@ -70,6 +77,10 @@ pub enum Subject {
     Stalled(usize),
     /// So many mailboxes served at once.
     Mailboxes(usize),
+    /// The log of dossiers.
+    Dossiers(LogLoad),
+    /// Such a share of a month of the whole country.
+    Month(f64),
 }
 
 impl Load {
@@ -90,10 +101,14 @@ impl Options {
             Amount::Documents(documents) => documents > 0,
             Amount::Time(time) => time > Duration::ZERO,
         };
+        let (fewest, window_max, sizes) = match self.subject {
+            Subject::Dossiers(_) => (1, STEPS_WINDOW_MAX, STEP_BYTES),
+            _ => (2, WINDOW_MAX as usize, 1..=PAYLOAD_BYTES_CEILING),
+        };
         for (holds, what) in [
-            ((2..=ORGANS_MAX).contains(&organs), format!("--organs is 2 to {ORGANS_MAX}")),
-            ((1..=WINDOW_MAX as usize).contains(&window), format!("--window is 1 to {WINDOW_MAX}")),
-            ((1..=PAYLOAD_BYTES_CEILING).contains(&size), format!("--size is 1 to {PAYLOAD_BYTES_CEILING}")),
+            ((fewest..=ORGANS_MAX).contains(&organs), format!("--organs is {fewest} to {ORGANS_MAX}")),
+            ((1..=window_max).contains(&window), format!("--window is 1 to {window_max}")),
+            (sizes.contains(&size), format!("--size is {} to {}", sizes.start(), sizes.end())),
             ((1..=organs).contains(&clients), "--clients is 1 to the number of organs".to_owned()),
             (enough, "there is nothing to send".to_owned()),
             (
@@ -145,6 +160,20 @@ impl Options {
                 impossible(&format!("--mailboxes is {COUNTRY_MIN} to {MAILBOXES_MAX}"))
             }
             Subject::Mailboxes(_) => Ok(()),
+            Subject::Dossiers(LogLoad { open, .. }) if !Steps::can_be_open(open) => {
+                impossible("--open is 1 to 1,000,000, and no multiple of 7,919")
+            }
+            Subject::Dossiers(LogLoad { stored, .. }) if stored > STORED_MAX => {
+                impossible(&format!("--stored is at most {STORED_MAX}"))
+            }
+            Subject::Dossiers(_) => Ok(()),
+            Subject::Month(_) if self.set_ups.len() != 1 => {
+                impossible("--profile is measured in one set-up at a time")
+            }
+            Subject::Month(scale) if !SCALES.contains(&scale) => {
+                impossible(&format!("--scale is {} to {}", SCALES.start(), SCALES.end()))
+            }
+            Subject::Month(_) => Ok(()),
         }
     }
 }

@@ -67,6 +67,16 @@ impl Pace {
         self.sent += 1;
         Some(due.map(|(_, at)| at))
     }
+
+    /// Whether another document is due already.
+    pub fn is_due(&self) -> bool {
+        let now = Instant::now();
+        let goes_on = match self.end {
+            End::After(documents) => self.sent < documents,
+            End::At(end) => now < end,
+        };
+        goes_on && self.rhythm.is_none_or(|rhythm| rhythm.nth(self.sent).0 <= now)
+    }
 }
 
 impl Rhythm {

@@ -1,6 +1,8 @@
 //! What the organs of a client process do, each in tasks of its own.
 
 pub mod collecting;
+pub mod following;
+pub mod publishing;
 pub mod stalling;
 pub mod submitting;
 pub mod watching;
@@ -15,9 +17,13 @@ use super::error::Error;
 use super::plan::{Door, Part};
 use crate::identity::client::{self, ClientFiles, ClientTls};
 use crate::proto::v1::document_exchange_service_client::DocumentExchangeServiceClient;
+use crate::proto::v1::dossier_events_service_client::DossierEventsServiceClient;
 
 /// A connection to a gateway.
 pub type Client = DocumentExchangeServiceClient<Channel>;
+
+/// A connection to its log of dossiers.
+pub type DossierClient = DossierEventsServiceClient<Channel>;
 
 /// Connects the organs of a plan and starts their tasks.
 pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
@@ -53,8 +59,41 @@ pub async fn start(desk: &Rc<Desk>, tasks: &mut Tasks) -> Result<(), Error> {
                 amqp::start(desk, &desk.seat(*number), url, queues, tasks).await?;
             }
         }
+        Part::Publish { .. } | Part::Follow { .. } | Part::Read { .. } => {
+            for number in &plan.mine {
+                dossiers(desk, *number, tasks).await?;
+            }
+        }
+        Part::PublishAmqp { url, queue, steps } => {
+            for number in &plan.mine {
+                amqp::steps::publish(desk, &desk.seat(*number), (url, queue), steps, tasks).await?;
+            }
+        }
+        Part::FollowAmqp { url, queue, steps } => {
+            for number in &plan.mine {
+                amqp::steps::follow(desk, &desk.seat(*number), (url, queue), steps, tasks).await?;
+            }
+        }
     }
     Ok(())
+}
+
+/// An organ that has to do with the log of dossiers.
+async fn dossiers(desk: &Rc<Desk>, number: usize, tasks: &mut Tasks) -> Result<(), Error> {
+    let organ = desk.seat(number);
+    match &desk.plan.part {
+        Part::Publish { door, steps } => {
+            publishing::start(desk, &organ, enter_log(desk, door, number).await?, steps, tasks).await
+        }
+        Part::Follow { door, steps } => {
+            following::start(desk, &organ, enter_log(desk, door, number).await?, steps, tasks).await
+        }
+        Part::Read { door, steps } => {
+            following::read(desk, &organ, enter_log(desk, door, number).await?, steps, tasks);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// An organ that submits, collects and watches.
@@ -67,6 +106,14 @@ async fn exchange(desk: &Rc<Desk>, door: &Door, number: usize, tasks: &mut Tasks
 }
 
 async fn enter(desk: &Desk, door: &Door, number: usize) -> Result<Client, Error> {
+    Ok(Client::new(channel(desk, door, number).await?).max_decoding_message_size(usize::MAX))
+}
+
+async fn enter_log(desk: &Desk, door: &Door, number: usize) -> Result<DossierClient, Error> {
+    Ok(DossierClient::new(channel(desk, door, number).await?).max_decoding_message_size(usize::MAX))
+}
+
+async fn channel(desk: &Desk, door: &Door, number: usize) -> Result<Channel, Error> {
     let organ = &desk.plan.organs[number];
     let file = |name: String| door.pki.join(name);
     let tls = ClientTls::load(&ClientFiles {
@@ -74,6 +121,5 @@ async fn enter(desk: &Desk, door: &Door, number: usize) -> Result<Client, Error>
         certificate: file(format!("{organ}.crt")),
         key: file(format!("{organ}.key")),
     })?;
-    let channel = client::connect(door.endpoint(number), &tls).await?;
-    Ok(Client::new(channel).max_decoding_message_size(usize::MAX))
+    Ok(client::connect(door.endpoint(number), &tls).await?)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::documents::Documents;
+use super::dossiers::Steps;
 use super::latency::Latency;
 use super::received::Received;
 use super::roll::is_below;
@@ -24,6 +25,8 @@ pub struct Plan {
     pub senders: usize,
     /// Documents one organ has on their way, and deliveries it holds unsettled.
     pub window: usize,
+    /// How often each document ends: once, or for each of those who have to see it.
+    pub ends_each: u64,
     /// What its organs do.
     pub part: Part,
 }
@@ -50,6 +53,45 @@ pub enum Part {
         url: String,
         /// The queues, by the numbers of the organs.
         queues: Vec<String>,
+    },
+    /// Publish steps of dossiers. One has ended when it is answered.
+    Publish {
+        /// The gateway.
+        door: Door,
+        /// The steps.
+        steps: Steps,
+    },
+    /// Follow the log of dossiers from now on. A step has ended when it is seen.
+    Follow {
+        /// The gateway.
+        door: Door,
+        /// The steps.
+        steps: Steps,
+    },
+    /// Read the log of dossiers from its start to its end, when a phase begins.
+    Read {
+        /// The gateway.
+        door: Door,
+        /// The steps.
+        steps: Steps,
+    },
+    /// Publish the same steps to a queue of a RabbitMQ node. One has ended when it is confirmed.
+    PublishAmqp {
+        /// The node.
+        url: String,
+        /// The queue.
+        queue: String,
+        /// The steps.
+        steps: Steps,
+    },
+    /// Consume them there. A step has ended when it is acknowledged.
+    FollowAmqp {
+        /// The node.
+        url: String,
+        /// The queue.
+        queue: String,
+        /// The steps.
+        steps: Steps,
     },
 }
 

@@ -52,12 +52,12 @@ pub struct ReceivedLog {
 
 impl ReceivedLog {
     /// The log of a receiver of documents of the senders of these routes.
-    pub fn new(organ: usize, routes: Rc<[Route]>, documents: &Documents) -> Self {
+    pub fn new(organ: usize, routes: Rc<[Route]>) -> Self {
         let senders = routes.len();
         Self {
             routes,
             seen: vec![Vec::new(); senders],
-            expected: vec![0; documents.size],
+            expected: Vec::new(),
             received: Received { organ, from: vec![(0, 0); senders], ..Received::default() },
         }
     }
@@ -74,6 +74,7 @@ impl ReceivedLog {
             self.received.faults.add(|| format!("{} is not for organ {organ}", arrival.id));
             return true;
         }
+        self.expected.resize(documents.size_of(sender, ordinal), 0);
         documents.fill(sender, ordinal, &mut self.expected);
         if self.expected != arrival.payload {
             self.received.altered += 1;
@@ -107,13 +108,15 @@ impl ReceivedLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::sizes::Sizes;
 
     #[test]
     fn every_way_to_be_wrong_is_counted_by_its_name() {
-        let documents = Documents { run: "b".to_owned(), seed: 1, size: 16, organs: 3, to: Vec::new() };
+        let documents =
+            Documents { run: "b".to_owned(), seed: 1, sizes: Sizes::Each(16), organs: 3, to: Vec::new() };
         let route = documents.route(0);
         let mine = route.recipient(0);
-        let mut log = ReceivedLog::new(mine, documents.routes(3).into(), &documents);
+        let mut log = ReceivedLog::new(mine, documents.routes(3).into());
         let mut arrive =
             |id: &str, attempt, payload: &[u8]| log.arrived(&documents, Arrival { id, attempt, payload });
         let (id, good) = (documents.id(0, 0), documents.payload(0, 0));

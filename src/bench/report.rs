@@ -10,12 +10,16 @@ use super::plan::Amount;
 use super::round::Round;
 use super::verdict::Verdict;
 
+mod dossiers;
 mod exchange;
 mod mailboxes;
+mod month;
 mod table;
 
+pub use dossiers::{DossiersReport, LogFigures, LogRounds};
 pub use exchange::{ExchangeReport, Figures};
 pub use mailboxes::{MailboxesReport, Serving};
+pub use month::MonthReport;
 
 /// What a measurement found.
 #[derive(Debug, Serialize)]
@@ -29,6 +33,10 @@ pub enum Report {
     Stalled(Box<StalledReport>),
     /// Many mailboxes at once.
     Mailboxes(Box<MailboxesReport>),
+    /// The log of dossiers.
+    Dossiers(Box<DossiersReport>),
+    /// A month of the whole country.
+    Month(Box<MonthReport>),
 }
 
 /// What was measured, on what.
@@ -95,6 +103,8 @@ impl Report {
             Self::Waiting(report) => report.verdict.verified,
             Self::Stalled(report) => report.verdict.verified,
             Self::Mailboxes(report) => report.verdict.verified,
+            Self::Dossiers(report) => report.verified,
+            Self::Month(report) => report.verified,
         }
     }
 }

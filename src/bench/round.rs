@@ -13,6 +13,7 @@ use super::meter::Meter;
 use super::options::Load;
 use super::plan::{Amount, Door, Outcome, Part, Plan};
 use super::process::{Usage, machine_cpu};
+use super::sizes::Sizes;
 use super::verdict::{Promise, Verdict};
 use crate::domain::time::{Clock, SystemClock};
 
@@ -54,13 +55,14 @@ pub struct Opening {
 }
 
 /// What the nodes of a gateway and the whole machine have taken so far.
-struct Taken {
+pub struct Taken {
     gateway: Usage,
     machine: Duration,
 }
 
 impl Taken {
-    fn now(nodes: &[Gateway]) -> Result<Self, Error> {
+    /// By now.
+    pub fn now(nodes: &[Gateway]) -> Result<Self, Error> {
         let mut gateway = Usage::default();
         for node in nodes {
             gateway = gateway.and(&node.usage()?);
@@ -72,7 +74,8 @@ impl Taken {
 
 impl Round {
     /// The round with what was taken between two moments, its clients' part being known.
-    fn with(mut self, before: &Taken, after: &Taken) -> Self {
+    #[must_use]
+    pub fn with(mut self, before: &Taken, after: &Taken) -> Self {
         self.gateway_cpu = after.gateway.cpu.saturating_sub(before.gateway.cpu);
         self.gateway_rss_peak_bytes = after.gateway.rss_peak_bytes;
         let all = after.machine.saturating_sub(before.machine);
@@ -98,8 +101,14 @@ pub struct Cast<'a> {
 impl Cast<'_> {
     /// The organs 0 to n write to each other through a gateway; `own` are its nodes, where they are known.
     pub async fn exchange(&self, door: &Door, own: &[Gateway], what: &str) -> Result<Round, Error> {
-        let plans = self.plans(&self.documents(Vec::new()), 0, &Part::Exchange(door.clone()));
-        self.measured(&plans, own, Promise::Receipted, what).await
+        let plans = self.exchange_plans(door, Sizes::Each(self.load.size));
+        measured(&plans, self.load, self.load.warm_up(), own, Promise::Receipted, what).await
+    }
+
+    /// The plans of that, with documents of these sizes.
+    pub fn exchange_plans(&self, door: &Door, sizes: Sizes) -> Vec<Plan> {
+        let documents = Documents { sizes, ..self.documents(Vec::new()) };
+        self.plans(&documents, 0, &Part::Exchange(door.clone()))
     }
 
     /// The same through a RabbitMQ node.
@@ -108,7 +117,8 @@ impl Cast<'_> {
         let queues = Queues::declare(url, &documents.run, &self.organs[..self.load.organs]).await?;
         let part = Part::Amqp { url: url.to_owned(), queues: queues.names().to_vec() };
         let plans = self.plans(&documents, 0, &part);
-        let measured = self.measured(&plans, &[], Promise::Received, what).await;
+        let warm_up = self.load.warm_up();
+        let measured = measured(&plans, self.load, warm_up, &[], Promise::Received, what).await;
         // What went wrong before is the better thing to tell.
         let deleted = queues.delete().await;
         let round = measured?;
@@ -148,23 +158,6 @@ impl Cast<'_> {
         Ok(measured)
     }
 
-    async fn measured(
-        &self,
-        plans: &[Plan],
-        own: &[Gateway],
-        promise: Promise,
-        what: &str,
-    ) -> Result<Round, Error> {
-        let Load { amount, rate_per_s, .. } = *self.load;
-        let mut clients = Clients::start(plans).await?;
-        let warm_up = self.load.warm_up();
-        clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
-        let before = Taken::now(own)?;
-        clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
-        let after = Taken::now(own)?;
-        Ok(concluded(plans, promise, &clients.finish().await?).with(&before, &after))
-    }
-
     /// The certified organs write to all, and each collects for those below it as well: first one document to each mailbox, then
     /// the load. Gives how long connecting took, how long it took until every mailbox had got its document, and the round.
     pub async fn on_behalf(
@@ -192,7 +185,8 @@ impl Cast<'_> {
 
     fn documents(&self, to: Vec<usize>) -> Documents {
         let Load { seed, size, organs, .. } = *self.load;
-        Documents { run: format!("bench-{:x}", SystemClock.now().as_micros()), seed, size, organs, to }
+        let run = format!("bench-{:x}", SystemClock.now().as_micros());
+        Documents { run, seed, sizes: Sizes::Each(size), organs, to }
     }
 
     fn plan(&self, documents: &Documents, part: &Part) -> Plan {
@@ -202,6 +196,7 @@ impl Cast<'_> {
             mine: Vec::new(),
             senders: self.load.organs,
             window: self.load.window,
+            ends_each: 1,
             part: part.clone(),
         }
     }
@@ -215,7 +210,28 @@ impl Cast<'_> {
     }
 }
 
-fn concluded(plans: &[Plan], promise: Promise, outcomes: &[Outcome]) -> Round {
+/// Has the clients of these plans warm up, where there is anything to warm up with, and measures them.
+pub async fn measured(
+    plans: &[Plan],
+    load: &Load,
+    warm_up: Amount,
+    own: &[Gateway],
+    promise: Promise,
+    what: &str,
+) -> Result<Round, Error> {
+    let Load { amount, rate_per_s, .. } = *load;
+    let mut clients = Clients::start(plans).await?;
+    if warm_up != Amount::Documents(0) {
+        clients.run(warm_up, rate_per_s, &Meter::new(format!("{what}, warm-up"), warm_up)).await?;
+    }
+    let before = Taken::now(own)?;
+    clients.run(amount, rate_per_s, &Meter::new(what, amount)).await?;
+    let after = Taken::now(own)?;
+    Ok(concluded(plans, promise, &clients.finish().await?).with(&before, &after))
+}
+
+/// What the clients of these plans saw, judged.
+pub fn concluded(plans: &[Plan], promise: Promise, outcomes: &[Outcome]) -> Round {
     let mut round = Round::default();
     let mut span = None;
     let (mut sent, mut received) = (Vec::new(), Vec::new());

@@ -129,9 +129,11 @@ fn check_arrivals(documents: &Documents, sent: &Sent, received: &[Received], fau
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bench::sizes::Sizes;
 
     fn two_organs() -> (Documents, Vec<Sent>, Vec<Received>) {
-        let documents = Documents { run: "b".to_owned(), seed: 1, size: 1, organs: 2, to: Vec::new() };
+        let documents =
+            Documents { run: "b".to_owned(), seed: 1, sizes: Sizes::Each(1), organs: 2, to: Vec::new() };
         let sent = |organ| Sent { organ, submitted: 3, accepted: 3, delivered: 3, ..Sent::default() };
         let received = |organ, from| Received { organ, from, ..Received::default() };
         let got = vec![received(0, vec![(0, 0), (3, 3)]), received(1, vec![(3, 3), (0, 0)])];

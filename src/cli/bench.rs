@@ -4,12 +4,13 @@ use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::ArgPredicate::IsPresent;
 use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
 use super::signals::stop_asked;
 use crate::bench::plan::{Amount, Door};
-use crate::bench::{self, Load, Options, SetUp, Subject};
+use crate::bench::{self, Load, LogLoad, Options, SetUp, Subject};
 use crate::domain::time::{Clock, SystemClock};
 
 /// Measurements of each kind when there is something to set them beside.
@@ -23,7 +24,7 @@ const ROUNDS_COMPARED: usize = 3;
 #[derive(Debug, Args)]
 pub struct Bench {
     /// Organs; each sends and collects, with a connection of its own
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16, default_value_ifs([("dossiers", IsPresent, "4"), ("profile", IsPresent, "56")]))]
     organs: usize,
     /// Documents in each round, by all organs together
     #[arg(long, value_name = "N", default_value_t = 100_000)]
@@ -31,17 +32,22 @@ pub struct Bench {
     /// Send for so many seconds in each round, in place of a number of documents
     #[arg(long, value_name = "N", conflicts_with = "documents")]
     seconds: Option<u32>,
-    /// Payload bytes of a document
-    #[arg(long, value_name = "BYTES", default_value_t = 2_048)]
+    /// Payload bytes of a document; bytes of a step of a dossier, then 300
+    #[arg(
+        long,
+        value_name = "BYTES",
+        default_value_t = 2_048,
+        default_value_if("dossiers", IsPresent, "300")
+    )]
     size: usize,
     /// Documents each organ has on their way, from submitting to the delivered receipt, and deliveries it holds unsettled
-    #[arg(long, value_name = "N", default_value_t = 256)]
+    #[arg(long, value_name = "N", default_value_t = 256, default_value_ifs([("dossiers", IsPresent, "2000"), ("profile", IsPresent, "16")]))]
     window: usize,
     /// Documents a second by all organs together, in place of as fast as the windows allow
     #[arg(long, value_name = "N")]
     rate: Option<f64>,
     /// Client processes among which the organs are divided
-    #[arg(long, value_name = "N", default_value_t = 2)]
+    #[arg(long, value_name = "N", default_value_t = 2, default_value_if("dossiers", IsPresent, "1"))]
     clients: usize,
     /// Rounds of each kind, in turn; the medians count. 1 unless two kinds are compared, then 3
     #[arg(long, value_name = "N")]
@@ -84,6 +90,27 @@ pub struct Bench {
     /// for; first with nothing there, then after a restart with all their queues
     #[arg(long, value_name = "N", conflicts_with_all = ["organs", "endpoint"])]
     mailboxes: Option<usize>,
+    /// Measure the log of dossiers / Đo nhật ký hồ sơ
+    ///
+    /// With so many steps in each round: organs publish, one follows; then one reads the log from its start. Beside plain RabbitMQ - the same steps
+    /// through one quorum queue - where --rabbitmq is given. Organs are 4 unless said otherwise, each with 2,000 steps on their way, in one process
+    #[arg(long, value_name = "STEPS", conflicts_with_all = ["documents", "seconds", "endpoint", "waiting", "stalled", "mailboxes"])]
+    dossiers: Option<u64>,
+    /// Dossiers each publisher has in hand at a time, which get their steps in turns
+    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "dossiers")]
+    open: u64,
+    /// Store so many steps first, and set publishing and following then beside that on an empty log
+    #[arg(long, value_name = "STEPS", default_value_t = 0, requires = "dossiers")]
+    stored: u64,
+    /// Play a month of the whole country as fast as it goes / Chạy lại một tháng của cả nước
+    ///
+    /// national-month is April 2025: 1,259,499 documents between ministries and provinces, and 1.6 million dossiers of six steps each, which the
+    /// portal follows, at once; scaled by --scale
+    #[arg(long, value_enum, conflicts_with_all = ["organs", "documents", "seconds", "size", "rate", "endpoint", "waiting", "stalled", "mailboxes", "dossiers"])]
+    profile: Option<Profile>,
+    /// Which share of the month
+    #[arg(long, value_name = "SHARE", default_value_t = 0.01, requires = "profile")]
+    scale: f64,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -100,6 +127,13 @@ enum Choice {
     ScaleOut,
     /// Each of these
     All,
+}
+
+/// What `--profile` can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Profile {
+    /// April 2025
+    NationalMonth,
 }
 
 /// A client process of `truc bench`. Reads a plan on standard input.
@@ -130,23 +164,18 @@ impl Bench {
 
     fn options(self) -> Options {
         let set_ups = self.set_ups();
-        let subject = match (self.waiting, self.stalled, self.mailboxes) {
-            (Some(waiting), ..) => Subject::Waiting(waiting),
-            (None, Some(stalled), _) => Subject::Stalled(stalled),
-            (None, None, Some(mailboxes)) => Subject::Mailboxes(mailboxes),
-            (None, None, None) => Subject::Exchange,
-        };
+        let subject = self.subject();
         let compared = match subject {
             Subject::Exchange => self.rabbitmq.is_some() || set_ups.len() > 1,
-            Subject::Waiting(_) | Subject::Stalled(_) => true,
-            Subject::Mailboxes(_) => false,
+            Subject::Waiting(_) | Subject::Stalled(_) | Subject::Dossiers(_) => true,
+            Subject::Mailboxes(_) | Subject::Month(_) => false,
         };
         let time = |seconds| Amount::Time(Duration::from_secs(u64::from(seconds)));
         let given = self.pki.map(|pki| Door { endpoints: self.endpoint, pki });
         Options {
             load: Load {
                 organs: self.organs,
-                amount: self.seconds.map_or(Amount::Documents(self.documents), time),
+                amount: self.seconds.map_or(Amount::Documents(self.dossiers.unwrap_or(self.documents)), time),
                 rate_per_s: self.rate,
                 size: self.size,
                 window: self.window,
@@ -161,6 +190,18 @@ impl Bench {
             postgres: self.postgres,
             subject,
         }
+    }
+
+    fn subject(&self) -> Subject {
+        let dossiers = self.dossiers.map(|_| LogLoad { open: self.open, stored: self.stored });
+        let subjects = [
+            self.waiting.map(Subject::Waiting),
+            self.stalled.map(Subject::Stalled),
+            self.mailboxes.map(Subject::Mailboxes),
+            dossiers.map(Subject::Dossiers),
+            self.profile.map(|Profile::NationalMonth| Subject::Month(self.scale)),
+        ];
+        subjects.into_iter().flatten().next().unwrap_or(Subject::Exchange)
     }
 
     fn set_ups(&self) -> Vec<SetUp> {

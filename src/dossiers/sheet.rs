@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Commit, NewStep, Published};
+use super::{Commit, Dossier, Event, NewStep, Published};
 use crate::domain::dossier::{Course, DossierCode, Flags, ProcedureCode, StepRefused};
 use crate::domain::time::Timestamp;
 
@@ -34,15 +34,38 @@ pub(super) struct Row {
     pub procedure: ProcedureCode,
     pub due_at: Option<Timestamp>,
     pub course: Course,
+    /// Of what the store has it with: all but the course. Only that changes with most steps.
+    pub stored: Option<Outline>,
     /// Its held steps.
     pub held: HashMap<u32, Held>,
-    pub is_new: bool,
     pub is_changed: bool,
 }
 
+/// What of a dossier changes seldom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outline {
+    pub procedure: ProcedureCode,
+    pub due_at: Option<Timestamp>,
+    pub open_due_at: Option<Timestamp>,
+}
+
 impl Row {
+    /// A dossier of the store, with nothing held.
+    pub fn of(dossier: Dossier) -> (DossierCode, Self) {
+        let Dossier { key, code, procedure, due_at, course } = dossier;
+        let held = HashMap::new();
+        let mut row = Self { key, procedure, due_at, course, stored: None, held, is_changed: false };
+        row.stored = Some(row.outline());
+        (code, row)
+    }
+
+    /// What of it changes seldom.
+    pub fn outline(&self) -> Outline {
+        Outline { procedure: self.procedure.clone(), due_at: self.due_at, open_due_at: self.open_due_at() }
+    }
+
     /// When it is to be done; none when it is.
-    pub fn open_due_at(&self) -> Option<Timestamp> {
+    fn open_due_at(&self) -> Option<Timestamp> {
         self.due_at.filter(|_| !self.course.status().is_some_and(|status| status.is_done()))
     }
 }
@@ -108,8 +131,8 @@ impl Sheet {
                     procedure: new.procedure.clone(),
                     due_at: None,
                     course: Course::default(),
+                    stored: None,
                     held: HashMap::new(),
-                    is_new: true,
                     is_changed: false,
                 }
             }));
@@ -123,16 +146,18 @@ impl Sheet {
         let taken = row.course.take(&new.offer)?;
         if !taken.repeated {
             row.is_changed = true;
-            let due_at = new.at.plus(self.hold);
-            row.held.insert(number, Held { body: new.body.clone(), due_at });
             if row.course.last().is_some_and(|last| last.number == number) {
                 row.procedure = new.procedure.clone();
                 row.due_at = new.due_at.or(row.due_at);
             }
-            let held = NewHeld { dossier: row.key, step: number, at: new.at, due_at, body: new.body.clone() };
-            self.held.insert((row.key, number), held);
+            if !taken.shown.contains(&number) {
+                let (due_at, body) = (new.at.plus(self.hold), new.body.clone());
+                row.held.insert(number, Held { body: body.clone(), due_at });
+                let held = NewHeld { dossier: row.key, step: number, at: new.at, due_at, body };
+                self.held.insert((row.key, number), held);
+            }
         }
-        self.show(&new.dossier, &taken.shown, new.at);
+        self.show(&new.dossier, &taken.shown, new.at, Some((number, &new.body)));
         let row = &self.rows[&new.dossier];
         let mark = row.course.mark(number).expect("it was taken");
         Ok(Published {
@@ -151,17 +176,32 @@ impl Sheet {
         let Some(up_to) = due else { return 0 };
         let released = row.course.release(up_to);
         row.is_changed = true;
-        self.show(dossier, &released, at);
+        self.show(dossier, &released, at, None);
         released.len() as u64
     }
 
-    /// What others are told of it, once it is committed.
+    /// What other nodes are told of it, once it is committed.
     pub fn commit(&self) -> Commit {
         Commit {
+            events: Vec::new(),
             head: (self.heads.position > self.before.position).then_some(self.heads.position),
             due: self.held.values().map(|held| held.due_at).min(),
             missed: false,
         }
+    }
+
+    /// What this node is told of it then.
+    pub fn into_commit(self) -> Commit {
+        let commit = self.commit();
+        let events = self.events.into_iter().map(|new| Event {
+            position: Some(new.position),
+            step: new.step,
+            flags: new.flags,
+            gap_from: new.gap_from,
+            at: new.at,
+            body: new.body,
+        });
+        Commit { events: events.collect(), ..commit }
     }
 
     /// The dossiers to be written.
@@ -174,14 +214,21 @@ impl Sheet {
         self.changed().next().is_none()
     }
 
-    fn show(&mut self, dossier: &DossierCode, numbers: &[u32], at: Timestamp) {
+    /// Shows steps of a dossier: what is held, or what has just come.
+    fn show(&mut self, dossier: &DossierCode, numbers: &[u32], at: Timestamp, come: Option<(u32, &Bytes)>) {
         let row = self.rows.get_mut(dossier).expect("what is shown is of a dossier that was entered");
         for number in numbers {
-            let held =
-                row.held.remove(number).expect("a step that was not visible is held, or has just come");
-            if self.held.remove(&(row.key, *number)).is_none() {
-                self.let_go.push((row.key, *number));
-            }
+            let body = match come {
+                Some((come, body)) if come == *number => body.clone(),
+                _ => {
+                    let held =
+                        row.held.remove(number).expect("what is visible now and has not just come was held");
+                    if self.held.remove(&(row.key, *number)).is_none() {
+                        self.let_go.push((row.key, *number));
+                    }
+                    held.body
+                }
+            };
             self.heads.position += 1;
             row.course.place(*number, self.heads.position);
             let mark = row.course.mark(*number).expect("it is shown");
@@ -192,7 +239,7 @@ impl Sheet {
                 flags: mark.flags,
                 gap_from: if mark.flags.has(Flags::AFTER_GAP) { row.course.gap_from(*number) } else { 0 },
                 at,
-                body: held.body,
+                body,
             });
         }
     }

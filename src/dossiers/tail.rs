@@ -1,43 +1,119 @@
 //! The end of the log, in memory: what becomes visible is read once, and shared by all who follow.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message;
 use tokio::sync::watch;
 
 use super::{Alarm, Commits, DossierLog, Event};
 use crate::domain::organ_id::OrganId;
 use crate::ledger;
-use crate::proto::{dossier, v1};
+use crate::proto::{dossier, page, v1};
 
 /// Events read at a time.
 const PAGE: usize = 1_000;
 /// Before the log is asked again after it could not be read.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
-/// An event as followers get it.
+/// An event as followers get it: encoded once for all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// Where it stands.
     pub position: u64,
     /// The organ the dossier belongs to.
     pub owner: OrganId,
-    /// The event.
-    pub message: v1::DossierEvent,
+    /// As it stands in a response.
+    pub frame: Bytes,
+    marks: Marks,
+}
+
+/// What of an event decides who gets it.
+#[derive(Clone, PartialEq, Message)]
+struct Marks {
+    #[prost(bytes = "bytes", tag = "2")]
+    dossier: Bytes,
+    #[prost(bytes = "bytes", tag = "3")]
+    owner: Bytes,
+    #[prost(message, optional, tag = "6")]
+    step: Option<StepMarks>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct StepMarks {
+    #[prost(bytes = "bytes", tag = "3")]
+    procedure: Bytes,
+    #[prost(int32, tag = "4")]
+    status: i32,
+}
+
+/// The owners met so far.
+#[derive(Default)]
+struct Owners(HashMap<Bytes, OrganId>);
+
+impl Owners {
+    fn of(&mut self, text: &Bytes) -> Option<OrganId> {
+        if let Some(known) = self.0.get(text) {
+            return Some(known.clone());
+        }
+        let owner = OrganId::parse(std::str::from_utf8(text).ok()?).ok()?;
+        self.0.insert(text.clone(), owner.clone());
+        Some(owner)
+    }
 }
 
 impl Shown {
     /// An event of the log; nothing where its body is none this program writes.
     pub fn of(event: &Event) -> Option<Self> {
-        let mut message = v1::DossierEvent::decode(event.body.clone()).ok()?;
-        let position = event.position.unwrap_or(0);
-        message.position = position;
-        message.flags = dossier::flags(event.flags);
-        message.missing_from = event.gap_from;
-        Some(Self { position, owner: OrganId::parse(&message.owner).ok()?, message })
+        Self::with(event, &mut Owners::default())
     }
+
+    fn with(event: &Event, owners: &mut Owners) -> Option<Self> {
+        let marks = Marks::decode(event.body.clone()).ok()?;
+        let owner = owners.of(&marks.owner)?;
+        let position = event.position.unwrap_or(0);
+        Some(Self { position, owner, frame: page::frame(&event.body, &added(event)), marks })
+    }
+
+    /// The normal form of the dossier's code.
+    pub fn dossier(&self) -> &str {
+        std::str::from_utf8(&self.marks.dossier).unwrap_or_default()
+    }
+
+    /// The code of the procedure.
+    pub fn procedure(&self) -> &str {
+        let procedure = self.marks.step.as_ref().map(|step| step.procedure.as_ref());
+        std::str::from_utf8(procedure.unwrap_or_default()).unwrap_or_default()
+    }
+
+    /// The number of the status; 0 where no map knows its code.
+    pub fn status(&self) -> i32 {
+        self.marks.step.as_ref().map_or(0, |step| step.status)
+    }
+
+    /// The event itself.
+    pub fn message(&self) -> v1::DossierEvent {
+        page::unframed(&self.frame).unwrap_or_default()
+    }
+}
+
+/// What the log adds to a step's encoding.
+fn added(event: &Event) -> v1::DossierEvent {
+    v1::DossierEvent {
+        position: event.position.unwrap_or(0),
+        flags: dossier::flags(event.flags),
+        missing_from: event.gap_from,
+        ..v1::DossierEvent::default()
+    }
+}
+
+/// An event of the log as the contract has it; nothing where its body is none this program writes.
+pub fn message(event: &Event) -> Option<v1::DossierEvent> {
+    let written = v1::DossierEvent::decode(event.body.clone()).ok()?;
+    let v1::DossierEvent { position, flags, missing_from, .. } = added(event);
+    Some(v1::DossierEvent { position, flags, missing_from, ..written })
 }
 
 /// The last events of the log, and where it ends.
@@ -75,6 +151,7 @@ impl Tail {
         while let Some(mut commit) = commits.recv().await {
             let mut grown = false;
             loop {
+                self.append(&commit.events);
                 grown |= commit.missed || commit.head.is_some_and(|head| head > self.head());
                 commit.due.into_iter().for_each(|due| alarm.no_later_than(due));
                 match commits.try_recv() {
@@ -91,18 +168,26 @@ impl Tail {
     async fn catch_up(&self) -> Result<(), ledger::Error> {
         loop {
             let page = self.log.events(self.head(), PAGE).await?;
-            let Some(last) = page.last().and_then(|event| event.position) else { return Ok(()) };
-            let is_last = page.len() < PAGE;
-            let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-            kept.extend(shown(&page));
-            let surplus = kept.len().saturating_sub(self.kept_max);
-            kept.drain(..surplus);
-            drop(kept);
-            self.head.send_replace(last);
-            if is_last {
+            self.append(&page);
+            if page.len() < PAGE {
                 return Ok(());
             }
         }
+    }
+
+    /// Appends events where they are the next ones.
+    fn append(&self, events: &[Event]) {
+        let position = |event: Option<&Event>| event.and_then(|event| event.position);
+        let (Some(first), Some(last)) = (position(events.first()), position(events.last())) else { return };
+        if first != self.head() + 1 {
+            return;
+        }
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(shown(events));
+        let surplus = kept.len().saturating_sub(self.kept_max);
+        kept.drain(..surplus);
+        drop(kept);
+        self.head.send_replace(last);
     }
 
     /// Events after a position, in order, at most `limit`: of the memory where they are there, else of the log.
@@ -129,8 +214,9 @@ impl Tail {
 
 /// What followers get of a page.
 fn shown(page: &[Event]) -> impl Iterator<Item = Arc<Shown>> + '_ {
-    page.iter().filter_map(|event| {
-        let shown = Shown::of(event);
+    let mut owners = Owners::default();
+    page.iter().filter_map(move |event| {
+        let shown = Shown::with(event, &mut owners);
         if shown.is_none() {
             tracing::error!(position = event.position, "an event of the log of dossiers cannot be read");
         }

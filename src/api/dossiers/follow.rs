@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, StreamExt};
-use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
@@ -233,25 +232,26 @@ impl Follower {
 
     /// What of a page is to be sent, if anything; goes on behind it.
     fn take(&mut self, page: &[Arc<Shown>]) -> Option<v1::SubscribeResponse> {
-        let (mut events, mut bytes) = (Vec::new(), 0);
+        let (mut framed, mut bytes) = (Vec::new(), 0);
         for event in page {
             if bytes >= RESPONSE_BYTES_MAX {
                 break;
             }
             self.after = event.position;
             if self.wanted.has(event, &mut self.sight) {
-                bytes += event.message.encoded_len();
-                events.push(event.message.clone());
+                bytes += event.frame.len();
+                framed.push(event.frame.clone());
             }
         }
         let skipped = usize::try_from(self.after - self.sent).unwrap_or(usize::MAX);
         let is_last = page.is_empty() && self.until.is_some() && skipped > 0;
-        if events.is_empty() && skipped < SKIPPED_MAX && !is_last {
+        if framed.is_empty() && skipped < SKIPPED_MAX && !is_last {
             return None;
         }
         self.sent = self.after;
-        self.dossiers.api.dispatch.metrics.dossier_events_sent.increment(events.len() as u64);
-        Some(v1::SubscribeResponse { events, cursor: cursor::write(Log::Dossiers, "", self.after) })
+        self.dossiers.api.dispatch.metrics.dossier_events_sent.increment(framed.len() as u64);
+        let cursor = cursor::write(Log::Dossiers, "", self.after);
+        Some(v1::SubscribeResponse { framed, cursor, ..v1::SubscribeResponse::default() })
     }
 }
 

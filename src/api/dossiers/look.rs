@@ -11,7 +11,7 @@ use crate::domain::limits::{DOSSIER_EVENTS_PAGE_MAX, LIST_PAGE_DEFAULT, LIST_PAG
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
 use crate::domain::time::Timestamp;
-use crate::dossiers::{After, Dossier, Event, Follower, History, Place, Selection, Shown};
+use crate::dossiers::{After, Dossier, Event, Follower, History, Place, Selection, Shown, message};
 use crate::intake::{fields, ledger_failed, steps};
 use crate::proto::{convert, dossier, v1};
 
@@ -26,7 +26,7 @@ impl Dossiers {
         let (found, events) = self.history(&organ, &request.dossier_code).await?;
         let followers = self.parts.tail.log().followers().await.map_err(|error| ledger_failed(&error))?;
         let is_own = self.sight(&organ).is_own(found.code.owner());
-        let shown: Vec<Shown> = events.iter().filter_map(Shown::of).collect();
+        let shown: Vec<_> = events.iter().filter_map(|event| Some((event.step, Shown::of(event)?))).collect();
         let readers = followers.into_iter().filter(|known| is_own || known.place.consumer.organ == organ);
         Ok(v1::GetDossierResponse {
             readers: readers.filter_map(|follower| self.reader(follower, &shown)).collect(),
@@ -36,19 +36,19 @@ impl Dossiers {
     }
 
     /// How far a consumer is with a dossier of these steps, if it wants any of them and may see them.
-    fn reader(&self, follower: Follower, steps: &[Shown]) -> Option<v1::DossierReader> {
+    fn reader(&self, follower: Follower, steps: &[(u32, Shown)]) -> Option<v1::DossierReader> {
         let Place { consumer, share, position } = follower.place;
         let filter = v1::DossierFilter::decode(follower.filter).ok()?;
         let wanted = Wanted::read(filter, Some(share)).ok()?;
         let mut sight = self.sight(&consumer.organ);
-        let mut steps = steps.iter().filter(|step| wanted.has(step, &mut sight)).peekable();
+        let mut steps = steps.iter().filter(|(_, shown)| wanted.has(shown, &mut sight)).peekable();
         steps.peek()?;
-        let done = steps.filter(|step| (1..=position).contains(&step.position));
-        let last = done.max_by_key(|step| step.position);
+        let done = steps.filter(|(_, shown)| (1..=position).contains(&shown.position));
+        let last = done.max_by_key(|(_, shown)| shown.position);
         Some(v1::DossierReader {
             organ: consumer.organ.to_string(),
             consumer: consumer.name,
-            step: last.and_then(|last| last.message.step.as_ref()).map_or(0, |step| step.step),
+            step: last.map_or(0, |(number, _)| *number),
         })
     }
 
@@ -138,7 +138,7 @@ fn page_size(asked: u32) -> Result<usize, Refusal> {
 }
 
 fn messages<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<v1::DossierEvent> {
-    events.filter_map(|event| Shown::of(event).map(|shown| shown.message)).collect()
+    events.filter_map(message).collect()
 }
 
 fn standing(found: &Dossier, now: Timestamp) -> v1::Dossier {

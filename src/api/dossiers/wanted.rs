@@ -55,15 +55,13 @@ impl Wanted {
 
     /// Whether an event is wanted and may be seen.
     pub fn has(&self, event: &Shown, sight: &mut Sight) -> bool {
-        let step = event.message.step.as_ref();
-        let procedure = step.map_or("", |step| step.procedure_code.as_str());
         let below = |top: &OrganId| event.owner == *top || event.owner.is_below(top);
-        self.share.is_none_or(|share| share.has(&event.message.dossier_code))
-            && (self.statuses.is_empty() || step.is_some_and(|step| self.statuses.contains(&step.status)))
-            && (self.procedures.is_empty() || self.procedures.contains(procedure))
+        self.share.is_none_or(|share| share.has(event.dossier()))
+            && (self.statuses.is_empty() || self.statuses.contains(&event.status()))
+            && (self.procedures.is_empty() || self.procedures.contains(event.procedure()))
             && (self.at_or_below.is_empty() || self.at_or_below.iter().any(below))
             && (!self.own_only || sight.is_own(&event.owner))
-            && sight.sees(&event.owner, procedure)
+            && sight.sees(&event.owner, event.procedure())
     }
 }
 

@@ -14,16 +14,20 @@ pub(super) type Rows = Vec<(String, String)>;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (conditions, rows) = match self {
-            Self::Exchange(report) => (&report.conditions, report.rows()),
-            Self::Waiting(report) => (&report.conditions, report.rows()),
-            Self::Stalled(report) => (&report.conditions, report.rows()),
-            Self::Mailboxes(report) => (&report.conditions, report.rows()),
+            Self::Exchange(report) => (report.conditions.rows(), report.rows()),
+            Self::Waiting(report) => (report.conditions.rows(), report.rows()),
+            Self::Stalled(report) => (report.conditions.rows(), report.rows()),
+            Self::Mailboxes(report) => (report.conditions.rows(), report.rows()),
+            Self::Dossiers(report) => (report.condition_rows(), report.rows()),
+            Self::Month(report) => (report.condition_rows(), report.rows()),
         };
-        writeln!(f, "{}", table(&conditions.rows()))?;
+        writeln!(f, "{}", table(&conditions))?;
         write!(f, "{}", table(&rows))?;
         match self {
             Self::Exchange(report) => report.ratios().map_or(Ok(()), |ratios| write!(f, "\n{ratios}")),
-            Self::Waiting(_) | Self::Stalled(_) | Self::Mailboxes(_) => Ok(()),
+            Self::Waiting(_) | Self::Stalled(_) | Self::Mailboxes(_) | Self::Dossiers(_) | Self::Month(_) => {
+                Ok(())
+            }
         }
     }
 }
@@ -38,21 +42,34 @@ fn table(rows: &Rows) -> Table {
 }
 
 impl Conditions {
-    fn rows(&self) -> Rows {
-        let machine = &self.machine;
-        let amount = match (self.documents, self.seconds) {
-            (Some(documents), _) => format!("{documents} documents"),
+    /// How much is sent: so many of these, or for so long.
+    pub(super) fn amount(&self, of: &str) -> String {
+        match (self.documents, self.seconds) {
+            (Some(count), _) => format!("{count} {of}"),
             (None, seconds) => format!("{} s", seconds.unwrap_or_default()),
-        };
-        let pace = self
-            .rate_per_s
-            .map_or("as fast as the windows allow".to_owned(), |rate| format!("{rate} a second"));
+        }
+    }
+
+    /// What it ran on.
+    pub(super) fn machine_rows(&self) -> Rows {
+        let machine = &self.machine;
         rows([
             ("truc", self.version.to_owned()),
             ("processors", format!("{} x {}", machine.cpus, machine.cpu_model)),
             ("kernel", format!("Linux {}", machine.kernel)),
             ("memory", format!("{} MiB", machine.memory_mb)),
             ("data", format!("{}, fdatasync {:.3} ms (median)", machine.file_system, machine.fdatasync_ms)),
+            ("seed", self.seed.to_string()),
+        ])
+    }
+
+    fn rows(&self) -> Rows {
+        let amount = self.amount("documents");
+        let pace = self
+            .rate_per_s
+            .map_or("as fast as the windows allow".to_owned(), |rate| format!("{rate} a second"));
+        let mut all = self.machine_rows();
+        all.extend(rows([
             ("load", format!("{amount} of {} bytes, {pace}, {} rounds", self.size_bytes, self.rounds)),
             ("organs", format!("{}, each sends and collects", self.organs)),
             (
@@ -63,8 +80,8 @@ impl Conditions {
                 ),
             ),
             ("client processes", self.client_processes.to_string()),
-            ("seed", self.seed.to_string()),
-        ])
+        ]));
+        all
     }
 }
 
@@ -127,10 +144,16 @@ pub(super) fn ms(Percentiles { p50, p99, p999 }: Percentiles) -> String {
 }
 
 pub(super) fn checks(verdict: &Verdict) -> String {
-    let mut told = format!(
+    let counts = format!(
         "{} submitted, {} accepted, {} received, {} with all receipts",
         verdict.submitted, verdict.accepted, verdict.received, verdict.receipted
     );
+    counts + &faults(verdict)
+}
+
+/// What was not as it should be, if anything.
+pub(super) fn faults(verdict: &Verdict) -> String {
+    let mut told = String::new();
     for (count, what) in [
         (verdict.duplicates, "duplicates"),
         (verdict.redelivered, "redelivered"),

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::delivery::Dispatch;
+use crate::domain::limits::CONSUMERS_PER_ORGAN_MAX;
 use crate::domain::organ_id::OrganId;
-use crate::dossiers::{self, Consumer, Share, Tail};
+use crate::dossiers::{self, Consumer, Enrolment, Share, Tail, TooManyConsumers};
 use crate::ledger;
 
 /// The name of a queue among its organ's consumers; no organ can give it.
@@ -43,7 +46,14 @@ impl Place {
     pub async fn read(&self) -> Result<u64, ledger::Error> {
         match self {
             Self::Consumer(consumer, tail) => {
-                Ok(tail.log().place(consumer, Share::ALL).await?.unwrap_or_default())
+                let (consumer, filter) = (consumer.clone(), Bytes::new());
+                let enrolment = Enrolment { consumer, share: Share::ALL, start: 0, filter };
+                let enrolled = tail.log().enrol(enrolment).await?.await?;
+                enrolled.map_err(|TooManyConsumers| {
+                    let why =
+                        format!("the organ has {CONSUMERS_PER_ORGAN_MAX} consumers of dossiers already");
+                    ledger::Error::Failed(why.into())
+                })
             }
             Self::Mark(dispatch, tail) => match dispatch.ledger.mark(EXCHANGE_MARK).await? {
                 0 => {
@@ -65,7 +75,8 @@ impl Place {
         match self {
             Self::Consumer(consumer, tail) => {
                 let place = dossiers::Place { consumer: consumer.clone(), share: Share::ALL, position };
-                tail.log().advance(place).await?.await
+                // One that was dismissed meanwhile is enrolled again when its place is read next.
+                tail.log().advance(place).await?.await.map(|_advanced| ())
             }
             Self::Mark(dispatch, _) => loop {
                 let mark = dispatch.ledger.mark(EXCHANGE_MARK).await?;

@@ -92,8 +92,7 @@ impl AgencyQueue {
         self.sight.refresh(vietnam_day(self.office.clock.now()));
         let Self { wanted, sight, .. } = self;
         let mut goes = |event: &Shown| {
-            let step = event.message.step.as_ref();
-            let procedure = step.map_or("", |step| step.procedure_code.as_str());
+            let procedure = event.procedure();
             wanted.iter().any(|wanted| wanted.covers(&event.owner, procedure))
                 && sight.sees(&event.owner, procedure)
         };

@@ -29,14 +29,9 @@ pub const FLAGS_HEADER: &str = "x-truc-flags";
 /// The key of an event in the topic exchange: `H49.12.1_004194.4`. Each level of the organ's id is a word. The procedure is one word: its dots
 /// become underscores, and a code that could be taken for a level of an organ gets one in front.
 pub fn routing_key(event: &Shown) -> String {
-    let (procedure, status) = procedure_and_status(&event.message);
-    let word = procedure.replace('.', "_");
+    let word = event.procedure().replace('.', "_");
     let mark = if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) { "_" } else { "" };
-    format!("{}.{mark}{word}.{status}", event.owner)
-}
-
-fn procedure_and_status(event: &v1::DossierEvent) -> (&str, i32) {
-    event.step.as_ref().map_or(("", 0), |step| (&step.procedure_code, step.status))
+    format!("{}.{mark}{word}.{}", event.owner, event.status())
 }
 
 /// The properties of an event; `previous` is the one before it in the same queue.
@@ -47,17 +42,17 @@ pub fn properties(event: &Shown, previous: Option<u64>, form: Form) -> BasicProp
     let mut header = |name: &'static str, value| {
         headers.insert(ShortString::from(name), value);
     };
-    let (procedure, status) = procedure_and_status(&event.message);
+    let message = event.message();
     header(POSITION_HEADER, number(event.position));
-    header(DOSSIER_HEADER, text(&event.message.dossier_code));
-    header(STEP_HEADER, number(event.message.step.as_ref().map_or(0, |step| step.step.into())));
+    header(DOSSIER_HEADER, text(event.dossier()));
+    header(STEP_HEADER, number(message.step.as_ref().map_or(0, |step| step.step.into())));
     header(OWNER_HEADER, text(event.owner.as_str()));
-    header(PROCEDURE_HEADER, text(procedure));
-    header(STATUS_HEADER, number(u64::try_from(status).unwrap_or_default()));
+    header(PROCEDURE_HEADER, text(event.procedure()));
+    header(STATUS_HEADER, number(u64::try_from(event.status()).unwrap_or_default()));
     if let Some(previous) = previous {
         header(PREVIOUS_HEADER, number(previous));
     }
-    let flags: Vec<_> = event.message.flags().map(flag_name).collect();
+    let flags: Vec<_> = message.flags().map(flag_name).collect();
     if !flags.is_empty() {
         header(FLAGS_HEADER, text(&flags.join(",")));
     }
@@ -70,24 +65,36 @@ fn flag_name(flag: v1::StepFlag) -> &'static str {
 
 /// The body of an event.
 pub fn body(event: &Shown, form: Form) -> Bytes {
-    codec::write(&event.message, form)
+    codec::write(&event.message(), form)
 }
 
 #[cfg(test)]
 mod tests {
+    use prost::Message;
+
     use super::*;
-    use crate::domain::organ_id::OrganId;
+    use crate::domain::dossier::Flags;
+    use crate::domain::time::Timestamp;
+    use crate::dossiers::Event;
 
     fn shown(owner: &str, procedure: &str, status: i32) -> Shown {
         let step =
             v1::DossierStep { procedure_code: procedure.to_owned(), status, step: 3, ..Default::default() };
-        let message = v1::DossierEvent {
+        let body = v1::DossierEvent {
+            owner: owner.to_owned(),
             dossier_code: format!("{owner}-20260105-1"),
             step: Some(step),
-            flags: vec![v1::StepFlag::Unusual.into(), v1::StepFlag::AfterGap.into()],
             ..Default::default()
         };
-        Shown { position: 7, owner: OrganId::parse(owner).unwrap(), message }
+        let event = Event {
+            position: Some(7),
+            step: 3,
+            flags: Flags::UNUSUAL | Flags::AFTER_GAP,
+            gap_from: 1,
+            at: Timestamp::EPOCH,
+            body: body.encode_to_vec().into(),
+        };
+        Shown::of(&event).unwrap()
     }
 
     #[test]

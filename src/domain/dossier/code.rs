@@ -1,6 +1,7 @@
 //! Codes of dossiers in their two written forms, normalised to one; codes of procedures.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use time::{Date, Month};
@@ -12,10 +13,17 @@ use super::super::organ_id::{OrganId, ParseOrganIdError};
 ///
 /// [`DossierCode::parse`] takes `000.00.14.H20-200703-0002` (yymmdd) and `G09.20-20260609-0092637` (yyyymmdd), and the organ in either
 /// form. One dossier has one normal form, `H20.14-20200703-0002`, however it is written.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DossierCode {
     normal: Arc<str>,
     owner: OrganId,
+}
+
+impl Hash for DossierCode {
+    // The owner follows from it.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.normal.hash(state);
+    }
 }
 
 /// Why a text is not the code of a dossier.

@@ -38,6 +38,7 @@ fn read(text: &str) -> Commit {
     let read = parts.and_then(|(head, due)| Some((number(head).ok()?, number(due).ok()?)));
     match read {
         Some((head, due)) => Commit {
+            events: Vec::new(),
             head: head.and_then(|head| u64::try_from(head).ok()),
             due: due.map(Timestamp::from_micros),
             missed: false,
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn a_note_says_what_the_commit_did() {
         for (head, due) in [(Some(7), None), (None, Some(9)), (Some(7), Some(-9))] {
-            let commit = Commit { head, due: due.map(Timestamp::from_micros), missed: false };
+            let (events, due) = (Vec::new(), due.map(Timestamp::from_micros));
+            let commit = Commit { events, head, due, missed: false };
             assert_eq!(read(&note(&commit)), commit);
         }
         assert_eq!(note(&Commit::default()), "");

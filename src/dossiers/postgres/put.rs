@@ -113,13 +113,14 @@ fn dossiers(sheet: &Sheet) -> (Dossiers<'_>, Dossiers<'_>) {
     let mut rows: Vec<_> = sheet.changed().collect();
     rows.sort_unstable_by_key(|(_, row)| row.key);
     for (code, row) in rows {
-        let into = if row.is_new { &mut new } else { &mut changed };
+        let outline = row.outline();
+        let into = if row.stored.is_none() { &mut new } else { &mut changed };
         into.key.push(column(row.key));
         into.code.push(code.as_str());
         into.owner.push(code.owner().as_str());
         into.procedure.push(row.procedure.as_str());
         into.due_at.push(micros(row.due_at));
-        into.open_due_at.push(micros(row.open_due_at()));
+        into.open_due_at.push(micros(outline.open_due_at));
         into.course.push(packed::pack(&row.course));
         into.digest.push(row.course.digest().to_bytes().to_vec());
     }

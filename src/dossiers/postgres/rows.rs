@@ -1,13 +1,10 @@
 //! Rows of dossiers, as the writer and the readers take them.
 
-use std::collections::HashMap;
-
 use tokio_postgres::Row as Record;
 
 use crate::domain::dossier::{DossierCode, ProcedureCode};
 use crate::dossiers::Dossier;
 use crate::dossiers::packed;
-use crate::dossiers::sheet::Row;
 use crate::ledger::postgres::cells::Cells;
 use crate::ledger::postgres::fault::Fault;
 
@@ -21,20 +18,6 @@ pub(super) fn dossier(row: &Record) -> Result<Dossier, Fault> {
         due_at: cells.time_if_any()?,
         course: packed::unpack(cells.plain()?).ok_or(Fault::Invalid("course"))?,
     })
-}
-
-/// A dossier as a transaction works on it; what it holds is still to be entered.
-pub(super) fn row(found: Dossier) -> (DossierCode, Row) {
-    let row = Row {
-        key: found.key,
-        procedure: found.procedure,
-        due_at: found.due_at,
-        course: found.course,
-        held: HashMap::new(),
-        is_new: false,
-        is_changed: false,
-    };
-    (found.code, row)
 }
 
 /// A number as a column holds it.

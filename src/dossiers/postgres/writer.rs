@@ -17,7 +17,7 @@ use super::statements::Link;
 use super::{Options, places, put};
 use crate::domain::dossier::StepRefused;
 use crate::domain::time::Timestamp;
-use crate::dossiers::sheet::{Heads, Held, Sheet};
+use crate::dossiers::sheet::{Heads, Held, Row, Sheet};
 use crate::dossiers::{
     Advanced, Commit, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers, Published,
 };
@@ -199,7 +199,7 @@ async fn write(link: &Link, hold: Duration, batch: &[Command]) -> Result<(Vec<Do
         });
     }
     Box::pin(put::put(link, &sheet)).await?;
-    Ok((done, sheet.commit()))
+    Ok((done, sheet.into_commit()))
 }
 
 /// Waits for this node's turn and reads what the steps are about, in one round trip.
@@ -231,7 +231,7 @@ async fn begin(link: &Link, hold: Duration, batch: &[Command]) -> Result<Sheet, 
 async fn enter(link: &Link, sheet: &mut Sheet, found: &[Record]) -> Result<(), Fault> {
     let mut holding = HashMap::new();
     for record in found {
-        let (code, row) = rows::row(rows::dossier(record)?);
+        let (code, row) = Row::of(rows::dossier(record)?);
         if sheet.rows.contains_key(&code) {
             continue;
         }

@@ -66,7 +66,7 @@ pub(super) fn position_at(db: &Connection, time: Timestamp) -> rusqlite::Result<
 pub(super) fn history(db: &Connection, code: &DossierCode) -> rusqlite::Result<Option<History>> {
     // One view of the rows, whatever is written meanwhile.
     let tx = db.unchecked_transaction()?;
-    let Some(dossier) = rows::find(&tx, code.as_str())? else { return Ok(None) };
+    let Some(dossier) = rows::find(&tx, code)? else { return Ok(None) };
     let mut held = rows::held(&tx, dossier.key)?.into_iter();
     let mut events = Vec::with_capacity(dossier.course.marks().len());
     // event.one

@@ -1,7 +1,5 @@
 //! Rows of dossiers and of held steps, as the writer and the readers take them.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row as Record};
 
@@ -17,9 +15,15 @@ pub(super) const COLUMNS: &str = "key, code, procedure, due_at, course";
 /// A dossier of these columns.
 pub(super) fn dossier(row: &Record<'_>) -> rusqlite::Result<Dossier> {
     let text = |place: usize| row.get_ref(place)?.as_str().map_err(rusqlite::Error::from);
+    let code = DossierCode::parse(text(1)?).map_err(|_| invalid(1, "code"))?;
+    dossier_of(row, code)
+}
+
+fn dossier_of(row: &Record<'_>, code: DossierCode) -> rusqlite::Result<Dossier> {
+    let text = |place: usize| row.get_ref(place)?.as_str().map_err(rusqlite::Error::from);
     Ok(Dossier {
         key: row.get(0)?,
-        code: DossierCode::parse(text(1)?).map_err(|_| invalid(1, "code"))?,
+        code,
         procedure: ProcedureCode::parse(text(2)?).map_err(|_| invalid(2, "procedure"))?,
         due_at: row.get::<_, Option<i64>>(3)?.map(Timestamp::from_micros),
         course: packed::unpack(row.get_ref(4)?.as_blob()?).ok_or_else(|| invalid(4, "course"))?,
@@ -27,29 +31,20 @@ pub(super) fn dossier(row: &Record<'_>) -> rusqlite::Result<Dossier> {
 }
 
 /// A dossier by its code.
-pub(super) fn find(db: &Connection, code: &str) -> rusqlite::Result<Option<Dossier>> {
+pub(super) fn find(db: &Connection, code: &DossierCode) -> rusqlite::Result<Option<Dossier>> {
     // dossier.find
     db.prepare_cached("SELECT key, code, procedure, due_at, course FROM dossier WHERE code = ?1")?
-        .query_row([code], dossier)
+        .query_row([code.as_str()], |row| dossier_of(row, code.clone()))
         .optional()
 }
 
 /// A dossier as a transaction works on it, with what it holds.
 pub(super) fn row(db: &Connection, found: Dossier) -> rusqlite::Result<(DossierCode, Row)> {
-    let held = match found.course.is_holding() {
-        true => held(db, found.key)?.into_iter().map(|(step, _, held)| (step, held)).collect(),
-        false => HashMap::new(),
-    };
-    let row = Row {
-        key: found.key,
-        procedure: found.procedure,
-        due_at: found.due_at,
-        course: found.course,
-        held,
-        is_new: false,
-        is_changed: false,
-    };
-    Ok((found.code, row))
+    let (code, mut row) = Row::of(found);
+    if row.course.is_holding() {
+        row.held = held(db, row.key)?.into_iter().map(|(step, _, held)| (step, held)).collect();
+    }
+    Ok((code, row))
 }
 
 /// What a dossier holds: the step, when it was published, the rest.

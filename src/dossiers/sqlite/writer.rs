@@ -140,14 +140,14 @@ impl Writer {
         }
         put(&tx, &sheet)?;
         tx.commit()?;
-        Ok((done, sheet.heads, sheet.commit()))
+        Ok((done, sheet.heads, sheet.into_commit()))
     }
 }
 
 fn publish(db: &Connection, sheet: &mut Sheet, steps: &[NewStep]) -> rusqlite::Result<PublishAnswers> {
     let answers = steps.iter().map(|new| {
         if !sheet.rows.contains_key(&new.dossier) {
-            let found = rows::find(db, new.dossier.as_str())?;
+            let found = rows::find(db, &new.dossier)?;
             let found = found.map(|found| rows::row(db, found)).transpose()?;
             sheet.enter(new, found.map(|(_, row)| row));
         }
@@ -184,20 +184,24 @@ fn put(db: &Connection, sheet: &Sheet) -> rusqlite::Result<()> {
     let mut change = db.prepare_cached(
         "UPDATE dossier SET procedure = ?2, due_at = ?3, open_due_at = ?4, course = ?5, digest = ?6 WHERE key = ?1",
     )?;
+    // dossier.go_on: leaves the indexes alone
+    let mut go_on = db.prepare_cached("UPDATE dossier SET course = ?2, digest = ?3 WHERE key = ?1")?;
     let micros = |time: Option<Timestamp>| time.map(Timestamp::as_micros);
     let mut changed: Vec<_> = sheet.changed().collect();
     // Pages are filled and visited in order.
     changed.sort_unstable_by_key(|(_, row)| row.key);
     for (code, row) in changed {
-        let (procedure, course) = (row.procedure.as_str(), packed::pack(&row.course));
         let digest = row.course.digest().to_bytes();
-        let (due_at, open_due_at) = (micros(row.due_at), micros(row.open_due_at()));
-        match row.is_new {
-            true => {
+        let (course, outline) = (packed::pack(&row.course), row.outline());
+        let (procedure, due_at) = (outline.procedure.as_str(), micros(outline.due_at));
+        let open_due_at = micros(outline.open_due_at);
+        match &row.stored {
+            None => {
                 let (text, owner) = (code.as_str(), code.owner().as_str());
                 enter.execute((row.key, text, owner, procedure, due_at, open_due_at, course, digest))?
             }
-            false => change.execute((row.key, procedure, due_at, open_due_at, course, digest))?,
+            Some(stored) if *stored == outline => go_on.execute((row.key, course, digest))?,
+            Some(_) => change.execute((row.key, procedure, due_at, open_due_at, course, digest))?,
         };
     }
     // event.append
