@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::stream::{BoxStream, StreamExt};
+use prost::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;

@@ -89,7 +89,7 @@ mod tests {
         let event = Event {
             position: Some(7),
             step: 3,
-            flags: Flags::UNUSUAL | Flags::AFTER_GAP,
+            flags: Flags::from_bits(Flags::UNUSUAL.bits() | Flags::AFTER_GAP.bits()),
             gap_from: 1,
             at: Timestamp::EPOCH,
             body: body.encode_to_vec().into(),

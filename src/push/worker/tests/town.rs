@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{ConnectError, Response, Status};
 
 use crate::broker::embedded::EmbeddedBroker;
-use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers};
+use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers, Windows};
 use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{self, Outcome, State};
 use crate::domain::duty::AcknowledgedBy;
@@ -196,6 +196,7 @@ impl Town {
             strays: Strays::default(),
             links: Links::default(),
             allowances: Arc::default(),
+            windows: Windows::default(),
             calendar: Arc::new(ArcSwap::from_pointee(Calendar::new(17 * 3_600, []))),
             notices: Notices::default(),
             clock: Arc::<Turned>::clone(&clock),
