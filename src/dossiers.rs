@@ -17,7 +17,7 @@
 //!    last of its predecessors, or by the first [`DossierLog::release`] once its time is up; then it is flagged, with the first of the numbers that are
 //!    missing right before it. What comes of those later is visible at once and flagged late.
 //! 7. *Commits are told.* After each commit that makes something visible or holds something, one [`Commit`] goes to the receiver given at
-//!    opening, before its answers. A reader called after it sees what it tells of. Where several nodes write, each is told of the others' too, and by
+//!    opening, before its answers, with the events themselves. A reader called after it sees what it tells of. Where several nodes write, each is told of the others' too, and by
 //!    [`Commit::missed`] when it may not have been.
 //! 8. *Digests* of dossiers are of all their steps, held ones too, as of some moment of the read.
 //! 9. *Consumers' places* only advance. Each share of a consumer has its own. A consumer is known from its enrolment on, which keeps its place and notes what it

@@ -34,8 +34,8 @@ mod writer;
 
 use writer::{Command, Writer};
 
-/// Commits told and not yet taken; beyond it the writer waits.
-const COMMITS_MAX: usize = 1_024;
+/// Commits told and not yet taken, with their events; beyond it the writer waits.
+const COMMITS_MAX: usize = 256;
 
 /// How a log on PostgreSQL is reached and kept.
 #[derive(Clone, Debug)]

@@ -29,8 +29,8 @@ mod writer;
 use readers::Readers;
 use writer::Command;
 
-/// Commits told and not yet taken; beyond it the writer waits.
-const COMMITS_MAX: usize = 1_024;
+/// Commits told and not yet taken, with their events; beyond it the writer waits.
+const COMMITS_MAX: usize = 256;
 
 /// How a log on SQLite is kept.
 #[derive(Clone, Debug)]

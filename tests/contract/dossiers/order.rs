@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{LogUnderTest, Open, in_order, publish, step};
-use crate::support::soon;
+use super::{HOLD, LogUnderTest, Open, in_order, publish, step};
+use crate::support::{soon, t};
 
 pub async fn positions_have_no_hole_while_publishers_race<L: LogUnderTest>() {
     let open = Open::<L>::unheard().await;
@@ -81,4 +81,15 @@ pub async fn told_before_the_answer<L: LogUnderTest>() {
     // A repeat makes nothing visible.
     open.one(step("H49-20260101-1", 3)).await.unwrap();
     assert!(open.told().iter().all(|commit| commit.head.is_none_or(|head| head <= 5)));
+}
+
+pub async fn told_with_the_events_themselves<L: LogUnderTest>() {
+    let mut open = Open::<L>::new().await;
+    for number in [1, 3, 2, 5, 2] {
+        open.one(step("H49-20260101-1", number)).await.unwrap();
+    }
+    assert_eq!(open.release(t(1).plus(HOLD)).await, 1);
+    let told: Vec<_> = open.told().into_iter().flat_map(|commit| commit.events).collect();
+    assert_eq!(told.iter().map(|event| event.step).collect::<Vec<_>>(), [1, 2, 3, 5]);
+    assert_eq!(told, open.events().await);
 }
