@@ -68,6 +68,8 @@ impl Site {
         site.config.directory.files = vec![site.write_directory()?];
         let limits = &mut site.config.limits;
         (limits.rate_per_s, limits.rate_burst) = (RATE_PER_S, RATE_PER_S);
+        let dossiers = &mut site.config.dossiers;
+        (dossiers.steps_per_s, dossiers.steps_burst) = (RATE_PER_S, RATE_PER_S);
         limits.stream_window = limits.stream_window.max(window);
         limits.mailbox_deliveries_max = limits.mailbox_deliveries_max.max(mailbox);
         // A collector for each, and one's own streams beside.
