@@ -182,8 +182,9 @@ impl Tail {
         if first != self.head() + 1 {
             return;
         }
+        let shown: Vec<_> = shown(events).collect();
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(shown(events));
+        kept.extend(shown);
         let surplus = kept.len().saturating_sub(self.kept_max);
         kept.drain(..surplus);
         drop(kept);

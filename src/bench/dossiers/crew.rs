@@ -120,13 +120,13 @@ impl<'a> Crew<'a> {
         }
     }
 
-    /// A plan for each client process: the publishers are dealt out among them, and whoever follows has one of its own.
+    /// A plan for each client process: whoever follows has one of its own, which begins before the others; the publishers are dealt out among those.
     fn plans(&self, ends_each: u64, publish: &Part, follow: Option<&Part>) -> Vec<Plan> {
         let Load { organs, clients, .. } = *self.load;
         let mine = |client: usize| (0..organs).skip(client).step_by(clients).collect();
         let publishers =
             (0..clients).map(|client| Plan { mine: mine(client), ..self.plan(ends_each, publish) });
         let followers = follow.map(|part| Plan { mine: vec![organs], ..self.plan(ends_each, part) });
-        publishers.chain(followers).collect()
+        followers.into_iter().chain(publishers).collect()
     }
 }
