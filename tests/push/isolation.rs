@@ -169,7 +169,7 @@ async fn one_dead_endpoint_of_a_hundred_changes_the_others_by_less_than_five_per
     let mut last = (f64::MAX, 0.0);
     for _ in 0..TRIES {
         for _ in 0..PAIRS.max(pairs.len()) {
-            let is_first = pairs.len() % 2 == 0;
+            let is_first = pairs.len().is_multiple_of(2);
             let one = country.round(is_first).await;
             let other = country.round(!is_first).await;
             let (with, without) = if is_first { (one, other) } else { (other, one) };
