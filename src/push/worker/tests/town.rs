@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{ConnectError, Response, Status};
 
 use crate::broker::embedded::EmbeddedBroker;
-use crate::delivery::{Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers, Windows};
+use crate::delivery::{
+    Dispatch, Heads, HotMessages, Links, Notices, Router, Served, Strays, Timers, Windows,
+};
 use crate::domain::calendar::Calendar;
 use crate::domain::delivery::{self, Outcome, State};
 use crate::domain::duty::AcknowledgedBy;
