@@ -38,6 +38,7 @@ const COMMANDS: [&str; 55] = [
     "dossier follow",
     "dossier show",
     "dossier list",
+    "dossier compare",
     "dossier consumers",
     "dead",
     "dead list",
