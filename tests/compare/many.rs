@@ -134,12 +134,11 @@ async fn compare_and_mend(site: &Site, gateway: SocketAddr, town: Town) {
     assert_eq!((first.code, found(&first.objects)), (2, expected.clone()));
     assert_eq!(first.summary()["dossiers_in_gateway"].as_u64(), Some(town.dossiers as u64 - 10));
     assert_eq!(first.summary()["dossiers_in_file"].as_u64(), Some(town.dossiers as u64 - 9));
-    let again = compare(site, &line, &file, &[]).await;
     println!(
-        "compare: {} dossiers, {DIFFERENT} differ: {:.1} s, {} bytes; with digests at hand {:.1} s, {} bytes",
-        town.dossiers, first.seconds, first.bytes, again.seconds, again.bytes
+        "compare: {} dossiers, {DIFFERENT} differ: {:.1} s, {} bytes",
+        town.dossiers, first.seconds, first.bytes
     );
-    assert!(first.bytes < BYTES_MAX && again.bytes < BYTES_MAX);
+    assert!(first.bytes < BYTES_MAX);
 
     // One day only: what differs on it, and nothing else.
     let on_first = |code: &str| code.contains("-20260601-");
@@ -153,9 +152,6 @@ async fn compare_and_mend(site: &Site, gateway: SocketAddr, town: Town) {
     let [published, added, refused] =
         ["published", "added_to_file", "refused"].map(|name| mend.summary()[name].as_u64().unwrap());
     assert!(published >= 21 && added >= 18 && refused == 0, "{published} {added} {refused}");
-    let left = compare(site, &line, &file, &[]).await;
-    assert_eq!((left.code, found(&left.objects)), (2, content));
-
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace(" (sửa)", "")).unwrap();
     let same = compare(site, &line, &file, &[]).await;
