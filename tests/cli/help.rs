@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::support::run;
 
-const COMMANDS: [&str; 55] = [
+const COMMANDS: [&str; 56] = [
     "",
     "sandbox",
     "serve",
@@ -38,8 +38,8 @@ const COMMANDS: [&str; 55] = [
     "dossier follow",
     "dossier show",
     "dossier list",
-    "dossier compare",
     "dossier consumers",
+    "dossier compare",
     "dead",
     "dead list",
     "dead show",
