@@ -170,7 +170,7 @@ macro_rules! stamp {
                     no_lane_waits_for_ever no_lane_waits_for_ever_on_those_who_poll
                     ready_again_comes_before_the_younger bytes_bound_a_take;
                 sharing: each_is_handed_to_one what_one_holds_is_not_handed_to_another
-                    undecided_go_to_another_when_dropped undecided_are_shared_by_those_who_wait undecided_of_the_last_come_back
+                    undecided_go_to_another_when_dropped undecided_are_shared_by_those_who_wait undecided_of_the_last_come_back what_comes_while_the_last_leaves_is_kept
                     decided_are_forgotten a_wait_given_up_loses_nothing;
                 repeats: published_again_comes_again a_repeat_is_offered_once
                     what_is_no_longer_ready_is_harmless;

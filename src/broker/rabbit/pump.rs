@@ -95,12 +95,10 @@ impl Source {
         }
     }
 
-    /// What is there already.
-    fn next_now(&mut self) -> Option<(MailboxQueue, lapin::Result<Delivery>)> {
-        match self.next().now_or_never() {
-            Some((queue, Some(delivery))) => Some((queue, delivery)),
-            Some((_, None)) | None => None,
-        }
+    /// What is there already, of one queue as of the other; a subscription's end, once.
+    fn next_now(&mut self) -> Option<(MailboxQueue, Option<lapin::Result<Delivery>>)> {
+        let mut consumers = MailboxQueue::ALL.into_iter().zip(self.consumers.iter_mut().flatten());
+        consumers.find_map(|(queue, consumer)| Some((queue, consumer.next().now_or_never()?)))
     }
 }
 
@@ -116,27 +114,36 @@ impl Pump {
         core.declare_mailbox(&mailbox.organ, epoch).await.map_err(|error| error.to_string())?;
         mailbox.shelf().forget_lost();
         let mut source = Source { channel, consumers: None };
+        let served = self.serve_from(&mut source).await;
+        self.unsubscribe(&mut source).await;
+        if served.is_ok() {
+            mailbox.shelf().requeue();
+        }
+        served
+    }
+
+    async fn serve_from(&mut self, source: &mut Source) -> Result<(), String> {
+        let (core, mailbox) = (Arc::clone(&self.core), Arc::clone(&self.mailbox));
         if self.subscribed {
-            self.subscribe(&mut source).await?;
+            self.subscribe(source).await?;
         }
         if let Some(look) = self.unanswered.take() {
-            self.look(&mut source, look).await?;
+            self.look(source, look).await?;
         }
         let mut close_at: Option<Instant> = (mailbox.consumers() == 0).then(|| Instant::now() + LINGER);
         loop {
             let closing = OptionFuture::from(close_at.map(tokio::time::sleep_until));
             tokio::select! {
-                (queue, delivery) = source.next() => self.arrived(&mut source, queue, delivery)?,
-                Some(look) = self.looks.recv() => self.look(&mut source, look).await?,
+                (queue, delivery) = source.next() => self.arrived(source, queue, delivery)?,
+                Some(look) = self.looks.recv() => self.look(source, look).await?,
                 () = mailbox.wanted.notified(), if !self.subscribed => {
                     self.subscribed = true;
-                    self.subscribe(&mut source).await?;
+                    self.subscribe(source).await?;
                 }
                 () = mailbox.left.notified() => close_at = Some(Instant::now() + LINGER),
                 Some(()) = closing => {
                     close_at = None;
                     if core.served.close(&mailbox) {
-                        self.let_go(source).await;
                         return Ok(());
                     }
                 }
@@ -208,23 +215,28 @@ impl Pump {
         queue: MailboxQueue,
         delivery: Option<lapin::Result<Delivery>>,
     ) -> Result<(), String> {
+        self.receive(source, queue, delivery)?;
+        self.drain(source)
+    }
+
+    fn receive(
+        &self,
+        source: &Source,
+        queue: MailboxQueue,
+        delivery: Option<lapin::Result<Delivery>>,
+    ) -> Result<(), String> {
         let Some(delivery) = delivery else {
             self.core.declarations.forget(&self.mailbox.organ);
             return Err("RabbitMQ ended the subscription".to_owned());
         };
         self.shelve(source, queue, delivery.map_err(|error| self.trouble(&error))?);
-        self.drain(source)
+        Ok(())
     }
 
     fn drain(&self, source: &mut Source) -> Result<(), String> {
         let mut drained = Ok(());
         while let Some((queue, delivery)) = source.next_now() {
-            match delivery {
-                Ok(delivery) => {
-                    self.shelve(source, queue, delivery);
-                }
-                Err(error) => drained = Err(self.trouble(&error)),
-            }
+            drained = drained.and(self.receive(source, queue, delivery));
         }
         self.mailbox.something.notify_one();
         drained
@@ -345,16 +357,31 @@ impl Pump {
         });
     }
 
-    /// Ends the subscriptions and gives back what nobody took.
-    async fn let_go(&self, mut source: Source) {
+    /// Ends the subscriptions; all they have brought is on the shelf then.
+    async fn unsubscribe(&mut self, source: &mut Source) {
         let limit = self.core.options.connection.connect_timeout;
-        for consumer in source.consumers.iter().flatten() {
-            let options = BasicCancelOptions::default();
-            let cancelling = source.channel.channel.basic_cancel(consumer.tag(), options);
-            // A channel that does not answer is lost, and gives back everything by itself.
-            let _lost = tokio::time::timeout(limit, cancelling).await;
+        let channel = source.channel.channel.clone();
+        if !self.silent {
+            let cancelling = tokio::time::timeout(limit, async {
+                for consumer in source.consumers.iter().flatten() {
+                    // What fails is a channel that is lost, which gives back everything by itself.
+                    let _lost = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()).await;
+                }
+            });
+            self.silent = cancelling.await.is_err();
         }
-        let _lost = self.drain(&mut source).is_err();
-        self.mailbox.shelf().requeue();
+        if self.silent && channel.status().connected() {
+            // What it brings in answer to those who wait no more would be with nobody, and stay there.
+            self.core.tasks.spawn(async move {
+                let closing = channel.close(200, "no answer in time".into());
+                let _late = tokio::time::timeout(limit, closing).await;
+            });
+        }
+        while let Some((queue, delivery)) = source.next_now() {
+            if let Some(Ok(delivery)) = delivery {
+                self.shelve(source, queue, delivery);
+            }
+        }
+        self.mailbox.something.notify_one();
     }
 }

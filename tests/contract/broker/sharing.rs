@@ -1,6 +1,8 @@
 //! Point 3: to one consumer at a time.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::poll;
 
@@ -138,4 +140,33 @@ pub async fn a_wait_given_up_loses_nothing<B: BrokerUnderTest>() {
     taken.extend(ids(&take(&mut *first, left).await));
     assert_eq!(taken.len(), expected.len());
     assert_eq!(taken.into_iter().collect::<HashSet<_>>(), expected);
+}
+
+/// The last consumer has left, and letters come all the while a broker may put its mailbox away.
+pub async fn what_comes_while_the_last_leaves_is_kept<B: BrokerUnderTest>() {
+    const LETTERS: usize = 5;
+    let mut exchange = Exchange::<B>::new().await;
+    let ledger = Arc::clone(&exchange.ledger.ledger);
+    for _ in 0..3 {
+        let letters = exchange.letters("H49", 1);
+        exchange.send(letters).await;
+        let mut last = exchange.consume("H49");
+        let taken = take(&mut *last, 1).await;
+        decide(&*ledger, &mut *last, &taken).await;
+        drop(last);
+        let mut sent = HashSet::new();
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(1_500) {
+            let letters = exchange.letters("H49", LETTERS);
+            sent.extend(exchange.accept(letters).await);
+            exchange.publish();
+        }
+        let mut next = exchange.consume("H49");
+        while !sent.is_empty() {
+            let taken = soon(next.take(100, ANY)).await.unwrap();
+            for id in decide(&*ledger, &mut *next, &taken).await {
+                assert!(sent.remove(&id), "{id} came twice, or was not sent");
+            }
+        }
+    }
 }
