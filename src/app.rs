@@ -225,9 +225,7 @@ impl Gateway {
             .map_err(|source| StartError::Control { path: config.ops.control.clone(), source })?;
         let draining = Draining { drain: drain.clone(), streams: tasks.clone() };
         background.push(tokio::spawn(control.run(orders::of(&parts, draining), stop.child_token())));
-        let ops = watch::server(config, &parts, exposition, &drain).await?;
-        let unheard = |source| StartError::Listen { key: "ops.listen", listen: config.ops.listen, source };
-        let ops_address = ops.local_addr().map_err(unheard)?;
+        let (ops, ops_address) = watch::server(config, &parts, exposition, &drain).await?;
         background.push(tokio::spawn(watch::run(ops, stop.clone())));
         let organs = parts.directory.load().len();
         tracing::info!(%address, %ops_address, organs, recovered, "the gateway is up");

@@ -1,6 +1,7 @@
 //! What an operator sees of a gateway: its readiness, and the figures that are looked up when they are asked for.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,13 +26,13 @@ use crate::ops::server::Server;
 /// Something due this long ago means that the timers stand still.
 const OVERDUE_MAX: Duration = Duration::from_secs(30);
 
-/// The listener of metrics and probes.
+/// The listener of metrics and probes, and where it listens.
 pub async fn server(
     config: &Config,
     parts: &Parts,
     exposition: PrometheusHandle,
     drain: &CancellationToken,
-) -> Result<Server, StartError> {
+) -> Result<(Server, SocketAddr), StartError> {
     let (dispatch, dossiers) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.dossiers));
     let body_after = config.retention.body_after;
     let refresh = move || {
@@ -42,18 +43,20 @@ pub async fn server(
         }
     };
     let listen = config.ops.listen;
-    let server = Server::bind(listen, exposition, readiness(config, parts, drain), refresh)
-        .await
-        .map_err(|source| StartError::Listen { key: "ops.listen", listen, source })?;
+    let unheard = |source| StartError::Listen { key: "ops.listen", listen, source };
+    let readiness = readiness(config, parts, drain);
+    let server = Server::bind(listen, exposition, readiness, refresh).await.map_err(unheard)?;
+    let address = server.local_addr().map_err(unheard)?;
     let (dispatch, dossiers) = (Arc::clone(&parts.dispatch), Arc::clone(&parts.dossiers));
-    Ok(server.per_object(move || {
+    let server = server.per_object(move || {
         let (dispatch, dossiers) = (Arc::clone(&dispatch), Arc::clone(&dossiers));
         async move {
             let mailboxes = mailboxes(&dispatch).await;
             let consumers = consumers(&dispatch, &dossiers).await;
             mailboxes.and_then(|page| Ok(page + &consumers?)).map_err(|error| error.to_string())
         }
-    }))
+    });
+    Ok((server, address))
 }
 
 /// Answers there until told to stop.

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::duty::AcknowledgedBy;
+use crate::domain::organ_id::OrganId;
 
 const POLICY: Policy = Policy {
     attempts_max: 5,
