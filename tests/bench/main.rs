@@ -4,6 +4,9 @@
 
 mod dossiers;
 mod given;
+#[path = "../support/nodes.rs"]
+#[allow(dead_code, unused_imports, reason = "not every test binary uses all of it")]
+mod nodes;
 mod rabbit;
 
 use std::path::Path;
