@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::codec::{self, Body, Form};
 use super::office::{Office, properties};
 use super::status_files::StatusFiles;
+use super::turn::{Term, Turn, Word};
 use crate::amqp::{Outgoing, Settled};
 use crate::delivery::{Dispatch, LEDGER_RETRY_DELAY, Watcher};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Receipt;
-use crate::domain::time::Timestamp;
 use crate::ledger;
 use crate::proto::convert;
 
@@ -19,10 +19,8 @@ use crate::proto::convert;
 const PAGE: usize = 256;
 /// Bytes of status files beyond which nothing more is published together.
 const FILE_BYTES: usize = 1024 * 1024;
-/// How long a node has the word over a log; it takes the word anew when the rest no longer suffices for a page.
-const TURN: Duration = Duration::from_secs(30);
-/// What must be left of a turn to publish a page: longer than a publisher waits for its confirms.
-const TURN_LEFT_MIN: Duration = Duration::from_secs(16);
+/// How long a node has the word over a log. What must be left of it to publish a page is longer than a publisher waits for its confirms.
+const TERM: Term = Term { long: Duration::from_secs(30), left_min: Duration::from_secs(16) };
 /// The longest wait before a queue that did not take its receipts is tried again.
 const QUEUE_RETRY_DELAY_MAX: Duration = Duration::from_secs(30);
 
@@ -32,9 +30,8 @@ pub struct Forwarder {
     dispatch: Arc<Dispatch>,
     organ: OrganId,
     mark: String,
-    turn_mark: String,
     files: StatusFiles,
-    turn: Option<u64>,
+    turn: Turn,
     retry_delay: Duration,
 }
 
@@ -51,9 +48,10 @@ enum Next {
 impl Forwarder {
     /// A forwarder of this organ's receipts.
     pub fn new(office: Arc<Office>, dispatch: Arc<Dispatch>, organ: OrganId) -> Self {
-        let (mark, turn_mark) = (format!("receipts/{organ}"), format!("receipts-turn/{organ}"));
+        let turn = Turn::new(Arc::clone(&dispatch), format!("receipts-turn/{organ}"), TERM);
+        let mark = format!("receipts/{organ}");
         let files = StatusFiles::new(Arc::clone(&office), Arc::clone(&dispatch));
-        Self { office, dispatch, organ, mark, turn_mark, files, turn: None, retry_delay: LEDGER_RETRY_DELAY }
+        Self { office, dispatch, organ, mark, files, turn, retry_delay: LEDGER_RETRY_DELAY }
     }
 
     /// Forwards until it is stopped.
@@ -85,7 +83,7 @@ impl Forwarder {
             tracing::error!(organ = %self.organ, after, "receipts are missing from the log; they are not forwarded");
             return Ok(Next::After(QUEUE_RETRY_DELAY_MAX));
         }
-        if let Err(other) = self.take_turn().await? {
+        if let Word::Elsewhere(other) = self.turn.take().await? {
             return Ok(Next::After(other));
         }
         let (published, taken) = self.publish(&page).await?;
@@ -98,25 +96,6 @@ impl Forwarder {
         // Whoever else forwarded meanwhile did so from the same mark on.
         let _moved = self.dispatch.ledger.advance_mark(&self.mark, after, to).await?.await?;
         Ok(if taken == published { Next::More } else { Next::After(self.retry_delay) })
-    }
-
-    /// Takes the word over this log, or keeps it; else for how long another node has it.
-    async fn take_turn(&mut self) -> Result<Result<(), Duration>, ledger::Error> {
-        let now = self.dispatch.clock.now();
-        let enough = micros(now.plus(TURN_LEFT_MIN));
-        if self.turn.is_some_and(|until| until > enough) {
-            return Ok(Ok(()));
-        }
-        let until = self.dispatch.ledger.mark(&self.turn_mark).await?;
-        let is_ours = self.turn == Some(until);
-        if until > micros(now) && !is_ours {
-            return Ok(Err(Duration::from_micros(until - micros(now)).min(TURN)));
-        }
-        // A chance of its own, so that no two nodes write the same number.
-        let next = micros(now.plus(TURN)) + fastrand::u64(0..1_000_000);
-        let taken = self.dispatch.ledger.advance_mark(&self.turn_mark, until, next).await?.await?;
-        self.turn = taken.then_some(next);
-        Ok(if taken { Ok(()) } else { Err(Duration::ZERO) })
     }
 
     /// Publishes what there is room for of a page, each status with its file; gives how many receipts that are, and how many of them, from the
@@ -152,8 +131,4 @@ impl Forwarder {
         let properties = properties::<M>(form, id).with_correlation_id(receipt.message_id.to_string().into());
         self.office.to_receipts(&self.organ, properties, codec::write(message, form))
     }
-}
-
-fn micros(time: Timestamp) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or_default()
 }

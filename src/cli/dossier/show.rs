@@ -39,9 +39,7 @@ impl Show {
         let mut out = Out::new(lang, form);
         let request =
             v1::GetDossierRequest { organ: self.organ.unwrap_or_default(), dossier_code: self.dossier };
-        let connection = self.connection;
-        let found =
-            block_on(async { connection.agency().await?.dossier(request).await.map_err(Exit::failed) })?;
+        let found = self.connection.call(async |agency| agency.dossier(request).await)?;
         let dossier = found.dossier.clone().unwrap_or_default();
         if self.portal {
             return out.object(&portal::dossier(&dossier, &found.events));
