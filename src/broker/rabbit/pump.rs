@@ -1,5 +1,6 @@
 //! Fills the shelf of one mailbox from its two queues, as long as somebody serves it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub(super) async fn run(
             over = pump.serve() => over,
         };
         match over {
-            Ok(()) => return,
+            Ok(()) => break,
             Err(why) => {
                 tracing::debug!(organ = %pump.mailbox.organ, why, "a mailbox is taken up again");
             }
@@ -54,6 +55,28 @@ pub(super) async fn run(
         tokio::select! {
             () = stop.cancelled() => return,
             () = again => {}
+        }
+        if pump.core.served.close(&pump.mailbox) {
+            break;
+        }
+    }
+    // Closed: what nobody took goes back, on whichever channel it came.
+    pump.mailbox.shelf().requeue();
+}
+
+/// Resolves when the mailbox is closed, a while after its last consumer left.
+async fn closed(core: &Core, mailbox: &Arc<Mailbox>) {
+    let mut close_at: Option<Instant> = (mailbox.consumers() == 0).then(|| Instant::now() + LINGER);
+    loop {
+        let closing = OptionFuture::from(close_at.map(tokio::time::sleep_until));
+        tokio::select! {
+            () = mailbox.left.notified() => close_at = Some(Instant::now() + LINGER),
+            Some(()) = closing => {
+                close_at = None;
+                if core.served.close(mailbox) {
+                    return;
+                }
+            }
         }
     }
 }
@@ -106,9 +129,10 @@ impl Pump {
     /// Serves on one channel. Ends well only when the mailbox is closed.
     async fn serve(&mut self) -> Result<(), String> {
         let (core, mailbox) = (Arc::clone(&self.core), Arc::clone(&self.mailbox));
+        // Whoever comes and leaves meanwhile does not begin it anew: it may take longer than they stay.
         let opened = tokio::select! {
             opened = core.pool.channel() => opened,
-            () = mailbox.left.notified() => return self.closed_or_again(),
+            () = closed(&core, &mailbox) => return Ok(()),
         };
         let (epoch, channel) = opened.map_err(|lost| lost.to_string())?;
         core.declare_mailbox(&mailbox.organ, epoch).await.map_err(|error| error.to_string())?;
@@ -116,9 +140,6 @@ impl Pump {
         let mut source = Source { channel, consumers: None };
         let served = self.serve_from(&mut source).await;
         self.unsubscribe(&mut source).await;
-        if served.is_ok() {
-            mailbox.shelf().requeue();
-        }
         served
     }
 
@@ -130,9 +151,8 @@ impl Pump {
         if let Some(look) = self.unanswered.take() {
             self.look(source, look).await?;
         }
-        let mut close_at: Option<Instant> = (mailbox.consumers() == 0).then(|| Instant::now() + LINGER);
+        let mut closed = pin!(closed(&core, &mailbox));
         loop {
-            let closing = OptionFuture::from(close_at.map(tokio::time::sleep_until));
             tokio::select! {
                 (queue, delivery) = source.next() => self.arrived(source, queue, delivery)?,
                 Some(look) = self.looks.recv() => self.look(source, look).await?,
@@ -140,21 +160,8 @@ impl Pump {
                     self.subscribed = true;
                     self.subscribe(source).await?;
                 }
-                () = mailbox.left.notified() => close_at = Some(Instant::now() + LINGER),
-                Some(()) = closing => {
-                    close_at = None;
-                    if core.served.close(&mailbox) {
-                        return Ok(());
-                    }
-                }
+                () = &mut closed => return Ok(()),
             }
-        }
-    }
-
-    fn closed_or_again(&self) -> Result<(), String> {
-        match self.core.served.close(&self.mailbox) {
-            true => Ok(()),
-            false => Err("somebody has come".to_owned()),
         }
     }
 
