@@ -175,6 +175,7 @@ macro_rules! stamp {
                 repeats: published_again_comes_again a_repeat_is_offered_once
                     what_is_no_longer_ready_is_harmless;
                 race: no_wake_up_is_lost_on_those_who_stay no_wake_up_is_lost_on_those_who_leave
+                    consumers_who_hardly_stay_are_served
                     consumers_come_and_go_while_others_publish;
                 random: a_random_history_forgets_nothing;
             }

@@ -98,6 +98,27 @@ pub async fn no_wake_up_is_lost_on_those_who_leave<B: BrokerUnderTest>() {
     publish_and_wait(&mut exchange, &mut got).await;
 }
 
+/// Those who serve a mailbox never stay as long as it takes to take it up.
+pub async fn consumers_who_hardly_stay_are_served<B: BrokerUnderTest>() {
+    let mut exchange = Exchange::<B>::new().await;
+    let letters = exchange.letters("H49", 20);
+    let sent = exchange.send(letters).await;
+    let mut taken = HashSet::new();
+    soon(async {
+        while taken.len() < sent.len() {
+            let mut consumer = exchange.consume("H49");
+            let at_hand = tokio::select! {
+                biased;
+                at_hand = consumer.take(3, ANY) => at_hand.unwrap(),
+                () = a_while(1) => continue,
+            };
+            taken.extend(decide(&*exchange.ledger.ledger, &mut *consumer, &at_hand).await);
+        }
+    })
+    .await;
+    assert_eq!(taken, HashSet::from_iter(sent));
+}
+
 const ORGANS: [&str; 2] = ["H49", "H05"];
 
 /// Comes, takes now and then, decides of some, and goes; for ever.
