@@ -66,15 +66,12 @@ pub enum StartError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Identity(#[from] identity::Error),
-    /// The ledger on SQLite cannot be opened.
+    /// The ledger or the log of dossiers on SQLite cannot be opened.
     #[error(transparent)]
     Sqlite(#[from] sqlite::OpenError),
     /// The ledger on PostgreSQL cannot be opened.
     #[error(transparent)]
     Postgres(#[from] postgres::OpenError),
-    /// The log of dossiers on SQLite cannot be opened.
-    #[error(transparent)]
-    Dossiers(#[from] crate::dossiers::sqlite::OpenError),
     /// The map of dossier codes cannot be used.
     #[error(transparent)]
     DossierCodes(#[from] CodeMapError),

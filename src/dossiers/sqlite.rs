@@ -1,6 +1,6 @@
 //! The log of dossiers on SQLite, in a file of its own beside the ledger's: its writer and its syncs wait for nobody else's.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,22 +15,33 @@ use super::{
 };
 use crate::domain::dossier::DossierCode;
 use crate::domain::time::Timestamp;
+use crate::ledger::sqlite::OpenError;
+use crate::ledger::sqlite::file::{self, Form};
+use crate::ledger::sqlite::readers::Readers;
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
 mod digests;
 mod places;
 mod read;
-mod readers;
 mod rows;
-mod schema;
 mod writer;
 
-use readers::Readers;
 use writer::Command;
 
 /// Commits told and not yet taken, with their events; beyond it the writer waits.
 const COMMITS_MAX: usize = 256;
+
+const FORM: Form = Form {
+    migrations: &[include_str!("sqlite/0001_init.sql")],
+    // Steps change dossiers all over the table, and each of them writes a page again: pages are small.
+    page_bytes: 4_096,
+    // 128 MB.
+    wal_pages_max: 32_768,
+    writer_cache_kib: 131_072,
+    reader_cache_kib: 2_048,
+    statements_max: 32,
+};
 
 /// How a log on SQLite is kept.
 #[derive(Clone, Debug)]
@@ -47,45 +58,6 @@ pub struct Options {
     pub hold: Duration,
 }
 
-/// Why a log could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// The folder or the lock file cannot be made.
-    #[error("cannot open the log of dossiers {path}: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// Another process has it open.
-    #[error("the log of dossiers {path} is open in another process; one gateway at a time may serve it")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It was written by a later version.
-    #[error(
-        "the log of dossiers {path} has schema version {found}, this program knows up to {known}; use the newer program"
-    )]
-    TooNew {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u32,
-        /// The latest this program knows.
-        known: u32,
-    },
-    /// SQLite says no.
-    #[error("cannot open the log of dossiers {path}: {source}")]
-    Sqlite {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-}
-
 /// The log on SQLite.
 #[derive(Debug)]
 pub struct SqliteDossiers {
@@ -99,17 +71,17 @@ pub struct SqliteDossiers {
 impl SqliteDossiers {
     /// Opens or makes the log and starts its writer.
     pub fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
-        let lock = lock(options)?;
-        let sqlite = |source| OpenError::Sqlite { path: options.path.clone(), source };
-        let connection = schema::open_writer(&options.path)?;
-        let readers = Readers::open(&options.path, options.readers).map_err(sqlite)?;
+        let lock = file::lock(&options.path)?;
+        let sqlite = OpenError::sqlite(&options.path);
+        let connection = file::open_writer(&options.path, &FORM)?;
+        let readers = Readers::open(&options.path, &FORM, options.readers).map_err(sqlite)?;
         let (commands, queue) = mpsc::channel(options.queue_max);
         let (told, commits) = mpsc::channel(COMMITS_MAX);
         let writer = writer::Writer::new(connection, options.clone(), metrics, told).map_err(sqlite)?;
         let writer = std::thread::Builder::new()
             .name("dossiers-writer".to_owned())
             .spawn(move || writer.run(queue))
-            .map_err(|source| OpenError::Io { path: options.path.clone(), source })?;
+            .map_err(OpenError::io(&options.path))?;
         Ok((Self { commands, readers, writer: Some(writer), _lock: lock }, commits))
     }
 
@@ -120,21 +92,6 @@ impl SqliteDossiers {
         let (answer, pending) = Pending::new();
         self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
         Ok(pending)
-    }
-}
-
-fn lock(options: &Options) -> Result<File, OpenError> {
-    let io = |source| OpenError::Io { path: options.path.clone(), source };
-    if let Some(folder) = options.path.parent() {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    let mut name = options.path.clone().into_os_string();
-    name.push(".lock");
-    let file = File::options().create(true).append(true).open(&name).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: options.path.clone() }),
-        Err(TryLockError::Error(source)) => Err(io(source)),
     }
 }
 

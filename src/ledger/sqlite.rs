@@ -7,6 +7,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use rusqlite::Connection;
 use tokio::sync::{mpsc, watch};
 
 use super::{Commits, Error, Nodes, Pending};
@@ -19,6 +20,7 @@ mod codes;
 mod custody;
 mod dead;
 mod duty;
+pub(crate) mod file;
 mod history;
 mod holds;
 mod lineage;
@@ -27,16 +29,17 @@ mod mailbox;
 mod open;
 mod organs;
 mod outbox;
-mod readers;
+pub(crate) mod readers;
 mod receipts;
 mod redirect;
 mod report;
-mod schema;
 mod step;
 mod writer;
 
-pub use open::{OpenError, Options};
+pub use file::OpenError;
+pub use open::Options;
 
+use organs::Names;
 use readers::Readers;
 use writer::Command;
 
@@ -45,6 +48,7 @@ use writer::Command;
 pub struct SqliteLedger {
     commands: mpsc::Sender<Command>,
     readers: Readers,
+    names: Arc<Names>,
     writer: Option<JoinHandle<()>>,
     nodes: watch::Sender<Nodes>,
     // Held for as long as the ledger is open.
@@ -55,6 +59,14 @@ impl SqliteLedger {
     /// Opens or makes the ledger and starts its writer.
     pub fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
         open::open(options, metrics)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection, &Names) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let names = Arc::clone(&self.names);
+        self.readers.read(move |db| query(db, &names)).await
     }
 
     async fn hand_over<T>(

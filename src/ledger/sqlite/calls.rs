@@ -41,7 +41,7 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Ready>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
+        Box::pin(self.read(move |db, _| mailbox::ready(db, &organ, lane, after, limit)))
     }
 
     fn ready_in_lanes<'a>(
@@ -50,23 +50,23 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(Lane, Ready)>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| mailbox::ready_in_lanes(db, &organ, limit)))
+        Box::pin(self.read(move |db, _| mailbox::ready_in_lanes(db, &organ, limit)))
     }
 
     fn messages(&self, keys: Vec<MessageKey>) -> BoxFuture<'_, Result<Vec<KeyedMessage>, Error>> {
-        Box::pin(self.readers.read(move |db, names| history::messages(db, names, &keys)))
+        Box::pin(self.read(move |db, names| history::messages(db, names, &keys)))
     }
 
     fn due(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
-        Box::pin(self.readers.read(move |db, _| mailbox::due(db, now, limit)))
+        Box::pin(self.read(move |db, _| mailbox::due(db, now, limit)))
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
-        Box::pin(self.readers.read(|db, _| mailbox::next_due(db)))
+        Box::pin(self.read(|db, _| mailbox::next_due(db)))
     }
 
     fn held_by_streams(&self, limit: usize) -> BoxFuture<'_, Result<Vec<(DeliveryId, u32)>, Error>> {
-        Box::pin(self.readers.read(move |db, _| mailbox::held_by_streams(db, limit)))
+        Box::pin(self.read(move |db, _| mailbox::held_by_streams(db, limit)))
     }
 
     fn track<'a>(
@@ -75,7 +75,7 @@ impl Ledger for SqliteLedger {
         message_id: &'a MessageId,
     ) -> BoxFuture<'a, Result<Option<Story>, Error>> {
         let (sender, message_id) = (sender.clone(), message_id.clone());
-        Box::pin(self.readers.read(move |db, names| history::track(db, names, &sender, &message_id)))
+        Box::pin(self.read(move |db, names| history::track(db, names, &sender, &message_id)))
     }
 
     fn receipts<'a>(
@@ -85,7 +85,7 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Receipt>, Error>> {
         let sender = sender.clone();
-        Box::pin(self.readers.read(move |db, names| receipts::of_sender(db, names, &sender, after, limit)))
+        Box::pin(self.read(move |db, names| receipts::of_sender(db, names, &sender, after, limit)))
     }
 
     fn delivery_of<'a>(
@@ -96,18 +96,15 @@ impl Ledger for SqliteLedger {
         answers: bool,
     ) -> BoxFuture<'a, Result<Option<DeliveryId>, Error>> {
         let (sender, document_id, recipient) = (sender.clone(), document_id.to_owned(), recipient.clone());
-        Box::pin(
-            self.readers
-                .read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient, answers)),
-        )
+        Box::pin(self.read(move |db, _| report::delivery_of(db, &sender, &document_id, &recipient, answers)))
     }
 
     fn between(&self, delivery: DeliveryId) -> BoxFuture<'_, Result<Option<Between>, Error>> {
-        Box::pin(self.readers.read(move |db, names| report::between(db, names, delivery)))
+        Box::pin(self.read(move |db, names| report::between(db, names, delivery)))
     }
 
     fn lineage(&self, message: MessageKey) -> BoxFuture<'_, Result<Vec<Link>, Error>> {
-        Box::pin(self.readers.read(move |db, names| lineage::lineage(db, names, message)))
+        Box::pin(self.read(move |db, names| lineage::lineage(db, names, message)))
     }
 
     fn status_file<'a>(
@@ -116,7 +113,7 @@ impl Ledger for SqliteLedger {
         sender_sequence: u64,
     ) -> BoxFuture<'a, Result<Option<StatusFile>, Error>> {
         let sender = sender.clone();
-        Box::pin(self.readers.read(move |db, _| report::file(db, &sender, sender_sequence)))
+        Box::pin(self.read(move |db, _| report::file(db, &sender, sender_sequence)))
     }
 
     fn sent<'a>(
@@ -126,7 +123,7 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
         let sender = sender.clone();
-        Box::pin(self.readers.read(move |db, names| history::sent(db, names, &sender, before, limit)))
+        Box::pin(self.read(move |db, names| history::sent(db, names, &sender, before, limit)))
     }
 
     fn received<'a>(
@@ -138,8 +135,7 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
         let recipient = recipient.clone();
         Box::pin(
-            self.readers
-                .read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
+            self.read(move |db, names| history::received(db, names, &recipient, before, open_only, limit)),
         )
     }
 
@@ -157,11 +153,11 @@ impl Ledger for SqliteLedger {
         after: DeliveryId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<DeliveryId>, Error>> {
-        Box::pin(self.readers.read(move |db, _| duty::unacknowledged(db, by, after, limit)))
+        Box::pin(self.read(move |db, _| duty::unacknowledged(db, by, after, limit)))
     }
 
     fn duty_bounds(&self, by: Timestamp, after: DeliveryId) -> BoxFuture<'_, Result<DutyBounds, Error>> {
-        Box::pin(self.readers.read(move |db, _| duty::bounds(db, by, after)))
+        Box::pin(self.read(move |db, _| duty::bounds(db, by, after)))
     }
 
     fn count_duty(
@@ -181,13 +177,11 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<MessageRecord>, Error>> {
         let of = of.clone();
-        Box::pin(
-            self.readers.read(move |db, names| history::overdue(db, names, &of, before, open_only, limit)),
-        )
+        Box::pin(self.read(move |db, names| history::overdue(db, names, &of, before, open_only, limit)))
     }
 
     fn overdue_recipients(&self) -> BoxFuture<'_, Result<Vec<OrganId>, Error>> {
-        Box::pin(self.readers.read(duty::recipients))
+        Box::pin(self.read(duty::recipients))
     }
 
     fn duty_figures<'a>(
@@ -199,8 +193,7 @@ impl Ledger for SqliteLedger {
     ) -> BoxFuture<'a, Result<Vec<DutyFigures>, Error>> {
         let (organ, after) = (organ.cloned(), after.cloned());
         Box::pin(
-            self.readers
-                .read(move |db, names| duty::figures(db, names, organ.as_ref(), days, after.as_ref(), limit)),
+            self.read(move |db, names| duty::figures(db, names, organ.as_ref(), days, after.as_ref(), limit)),
         )
     }
 
@@ -211,7 +204,7 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<(DeliveryId, u32)>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| mailbox::held_in_queue(db, &organ, before, limit)))
+        Box::pin(self.read(move |db, _| mailbox::held_in_queue(db, &organ, before, limit)))
     }
 
     fn unheld<'a>(
@@ -221,11 +214,11 @@ impl Ledger for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<Unheld>, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| mailbox::unheld(db, &organ, after, limit)))
+        Box::pin(self.read(move |db, _| mailbox::unheld(db, &organ, after, limit)))
     }
 
     fn unpublished(&self, after: DeliveryId, limit: usize) -> BoxFuture<'_, Result<Vec<BecameReady>, Error>> {
-        Box::pin(self.readers.read(move |db, names| outbox::unpublished(db, names, after, limit)))
+        Box::pin(self.read(move |db, names| outbox::unpublished(db, names, after, limit)))
     }
 
     fn published(&self, ready: Vec<Ready>) -> BoxFuture<'_, Result<Pending<()>, Error>> {
@@ -239,7 +232,7 @@ impl Ledger for SqliteLedger {
 
     fn mark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
         let name = name.to_owned();
-        Box::pin(self.readers.read(move |db, _| outbox::mark(db, &name)))
+        Box::pin(self.read(move |db, _| outbox::mark(db, &name)))
     }
 
     fn advance_mark<'a>(
@@ -253,7 +246,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
-        Box::pin(self.readers.read(move |db, _| links::read(db, of.as_deref())))
+        Box::pin(self.read(move |db, _| links::read(db, of.as_deref())))
     }
 
     fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
@@ -265,11 +258,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn mailboxes(&self) -> BoxFuture<'_, Result<Vec<MailboxTally>, Error>> {
-        Box::pin(self.readers.read(mailbox::mailboxes))
+        Box::pin(self.read(mailbox::mailboxes))
     }
 
     fn tally(&self) -> BoxFuture<'_, Result<Tally, Error>> {
-        Box::pin(self.readers.read(mailbox::tally))
+        Box::pin(self.read(mailbox::tally))
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use tempfile::TempDir;
-use truc::dossiers::sqlite::{OpenError, Options, SqliteDossiers};
+use truc::dossiers::sqlite::{Options, SqliteDossiers};
 use truc::dossiers::{Commits, DossierLog};
+use truc::ledger::sqlite::OpenError;
 use truc::metrics::Metrics;
 
 use super::{HOLD, LogUnderTest, Open, step};

@@ -16,11 +16,11 @@ use crate::ledger::{
 
 impl Custody for SqliteLedger {
     fn kept(&self, until: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<KeptBody>, Error>> {
-        Box::pin(self.readers.read(move |db, names| custody::kept(db, names, until, limit)))
+        Box::pin(self.read(move |db, names| custody::kept(db, names, until, limit)))
     }
 
     fn kept_since(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
-        Box::pin(self.readers.read(|db, _| custody::kept_since(db)))
+        Box::pin(self.read(|db, _| custody::kept_since(db)))
     }
 
     fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
@@ -48,7 +48,7 @@ impl Custody for SqliteLedger {
         before: Option<HoldId>,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Hold>, Error>> {
-        Box::pin(self.readers.read(move |db, _| holds::holds(db, released, before, limit)))
+        Box::pin(self.read(move |db, _| holds::holds(db, released, before, limit)))
     }
 
     fn dead<'a>(
@@ -58,15 +58,15 @@ impl Custody for SqliteLedger {
         limit: usize,
     ) -> BoxFuture<'a, Result<Vec<DeadLetter>, Error>> {
         let filter = filter.clone();
-        Box::pin(self.readers.read(move |db, names| dead::dead(db, names, &filter, after, limit)))
+        Box::pin(self.read(move |db, names| dead::dead(db, names, &filter, after, limit)))
     }
 
     fn open_deliveries<'a>(&'a self, organ: &'a OrganId) -> BoxFuture<'a, Result<u64, Error>> {
         let organ = organ.clone();
-        Box::pin(self.readers.read(move |db, _| organs::open_deliveries(db, &organ)))
+        Box::pin(self.read(move |db, _| organs::open_deliveries(db, &organ)))
     }
 
     fn bytes(&self) -> BoxFuture<'_, Result<u64, Error>> {
-        Box::pin(self.readers.read(|db, _| custody::bytes(db)))
+        Box::pin(self.read(|db, _| custody::bytes(db)))
     }
 }
