@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use prost::Message;
 use tokio::sync::watch;
 
@@ -15,6 +15,8 @@ use crate::proto::{dossier, page, v1};
 
 /// Events read at a time.
 const PAGE: usize = 1_000;
+/// Room for what a frame adds to a body.
+const FRAME_BYTES: usize = 24;
 /// Before the log is asked again after it could not be read.
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 
@@ -28,6 +30,13 @@ pub struct Shown {
     /// As it stands in a response.
     pub frame: Bytes,
     marks: Marks,
+}
+
+/// A frame, read as far as it decides who gets it.
+#[derive(Clone, PartialEq, Message)]
+struct Framed {
+    #[prost(message, optional, tag = "1")]
+    event: Option<Marks>,
 }
 
 /// What of an event decides who gets it.
@@ -67,14 +76,13 @@ impl Owners {
 impl Shown {
     /// An event of the log; nothing where its body is none this program writes.
     pub fn of(event: &Event) -> Option<Self> {
-        Self::with(event, &mut Owners::default())
+        shown(std::slice::from_ref(event)).next().flatten()
     }
 
-    fn with(event: &Event, owners: &mut Owners) -> Option<Self> {
-        let marks = Marks::decode(event.body.clone()).ok()?;
+    fn read(position: u64, frame: Bytes, owners: &mut Owners) -> Option<Self> {
+        let marks = Framed::decode(frame.clone()).ok()?.event?;
         let owner = owners.of(&marks.owner)?;
-        let position = event.position.unwrap_or(0);
-        Some(Self { position, owner, frame: page::frame(&event.body, &added(event)), marks })
+        Some(Self { position, owner, frame, marks })
     }
 
     /// The normal form of the dossier's code.
@@ -182,7 +190,7 @@ impl Tail {
         if first != self.head() + 1 {
             return;
         }
-        let shown: Vec<_> = shown(events).collect();
+        let shown: Vec<_> = shared(events).collect();
         let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
         kept.extend(shown);
         let surplus = kept.len().saturating_sub(self.kept_max);
@@ -200,7 +208,7 @@ impl Tail {
             return Ok(events);
         }
         let page = self.log.events(position, limit).await?;
-        Ok(shown(&page).collect())
+        Ok(shared(&page).collect())
     }
 
     fn kept_after(&self, position: u64, limit: usize) -> Option<Vec<Arc<Shown>>> {
@@ -214,13 +222,29 @@ impl Tail {
 }
 
 /// What followers get of a page.
-fn shown(page: &[Event]) -> impl Iterator<Item = Arc<Shown>> + '_ {
-    let mut owners = Owners::default();
-    page.iter().filter_map(move |event| {
-        let shown = Shown::with(event, &mut owners);
+fn shared(page: &[Event]) -> impl Iterator<Item = Arc<Shown>> + '_ {
+    page.iter().zip(shown(page)).filter_map(|(event, shown)| {
         if shown.is_none() {
             tracing::error!(position = event.position, "an event of the log of dossiers cannot be read");
         }
         shown.map(Arc::new)
     })
+}
+
+/// The events of a page; nothing for one whose body is none this program writes. Their frames share one buffer.
+fn shown(page: &[Event]) -> impl Iterator<Item = Option<Shown>> + '_ {
+    let bodies: usize = page.iter().map(|event| event.body.len()).sum();
+    let mut frames = BytesMut::with_capacity(bodies + page.len() * FRAME_BYTES);
+    let lengths: Vec<_> = page.iter().map(|event| put_frame(event, &mut frames)).collect();
+    let (mut frames, mut owners) = (frames.freeze(), Owners::default());
+    page.iter().zip(lengths).map(move |(event, length)| {
+        Shown::read(event.position.unwrap_or(0), frames.split_to(length), &mut owners)
+    })
+}
+
+/// Writes the frame of an event; how long it is.
+fn put_frame(event: &Event, frames: &mut BytesMut) -> usize {
+    let start = frames.len();
+    page::frame(&event.body, &added(event), frames);
+    frames.len() - start
 }

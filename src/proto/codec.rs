@@ -2,10 +2,10 @@
 
 use std::marker::PhantomData;
 
+use bytes::Buf;
 use prost::Message;
 use tonic::Status;
-use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder};
-use tonic_prost::{ProstCodec, ProstEncoder};
+use tonic::codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use super::convert::status;
 use crate::domain::refusal::{Reason, Refusal};
@@ -20,7 +20,7 @@ fn buffers() -> BufferSettings {
     BufferSettings::new(BUFFER_BYTES, YIELD_BYTES)
 }
 
-/// Encodes as tonic does; a message that cannot be decoded is MALFORMED_REQUEST, not an internal error.
+/// Encodes into a buffer that has room for the whole message; a message that cannot be decoded is MALFORMED_REQUEST, not an internal error.
 #[derive(Debug)]
 pub struct TypedCodec<T, U>(PhantomData<(T, U)>);
 
@@ -37,15 +37,35 @@ where
 {
     type Encode = T;
     type Decode = U;
-    type Encoder = ProstEncoder<T>;
+    type Encoder = TypedEncoder<T>;
     type Decoder = TypedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::raw_encoder(buffers())
+        TypedEncoder(PhantomData)
     }
 
     fn decoder(&mut self) -> Self::Decoder {
         TypedDecoder(PhantomData)
+    }
+}
+
+/// See [`TypedCodec`].
+#[derive(Debug)]
+pub struct TypedEncoder<T>(PhantomData<T>);
+
+impl<T: Message> Encoder for TypedEncoder<T> {
+    type Item = T;
+    type Error = Status;
+
+    fn encode(&mut self, item: T, buf: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        // A buffer that grows while it is written to is copied at each doubling.
+        buf.reserve(item.encoded_len());
+        item.encode_raw(buf);
+        Ok(())
+    }
+
+    fn buffer_settings(&self) -> BufferSettings {
+        buffers()
     }
 }
 
@@ -58,7 +78,8 @@ impl<U: Message + Default> Decoder for TypedDecoder<U> {
     type Error = Status;
 
     fn decode(&mut self, buf: &mut DecodeBuf<'_>) -> Result<Option<U>, Status> {
-        U::decode(buf).map(Some).map_err(|why| {
+        // In one piece, which is quicker to go through; nothing is copied.
+        U::decode(buf.copy_to_bytes(buf.remaining())).map(Some).map_err(|why| {
             let refusal =
                 Refusal::new(Reason::MalformedRequest, format!("the message cannot be decoded: {why}"))
                     .hint("send a protobuf message of the type the call takes in proto/truc/v1");

@@ -16,19 +16,16 @@ pub struct SubscribeResponse {
     pub events: Vec<DossierEvent>,
     /// After these events, and all others the filter has left out.
     pub cursor: String,
-    /// Events before those of `events`, each as [`frame`] made it. Nothing that is read has them.
+    /// Events before those of `events`, each as [`frame`] wrote it. Nothing that is read has them.
     pub framed: Vec<Bytes>,
 }
 
-/// An event as it stands in a response, made of its encoding in two parts.
-pub fn frame(body: &[u8], more: &DossierEvent) -> Bytes {
-    let length = body.len() + more.encoded_len();
-    let mut frame = Vec::with_capacity(length + 8);
-    prost::encoding::encode_key(EVENTS, WireType::LengthDelimited, &mut frame);
-    prost::encoding::encode_varint(length as u64, &mut frame);
-    frame.extend_from_slice(body);
-    more.encode_raw(&mut frame);
-    frame.into()
+/// Writes an event as it stands in a response, made of its encoding in two parts.
+pub fn frame(body: &[u8], more: &DossierEvent, buf: &mut impl BufMut) {
+    prost::encoding::encode_key(EVENTS, WireType::LengthDelimited, buf);
+    prost::encoding::encode_varint((body.len() + more.encoded_len()) as u64, buf);
+    buf.put_slice(body);
+    more.encode_raw(buf);
 }
 
 /// The event in a frame.
@@ -93,7 +90,9 @@ mod tests {
         let whole = |position| {
             let more = DossierEvent { position, flags: vec![2], missing_from: 1, ..DossierEvent::default() };
             let body = DossierEvent { position: 0, flags: Vec::new(), missing_from: 0, ..event(0) };
-            frame(&body.encode_to_vec(), &more)
+            let mut framed = Vec::new();
+            frame(&body.encode_to_vec(), &more, &mut framed);
+            Bytes::from(framed)
         };
         let events = vec![event(3)];
         let framed = vec![whole(1), whole(2)];

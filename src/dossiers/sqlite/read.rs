@@ -1,12 +1,17 @@
 //! What is read beside the writer.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rusqlite::{Connection, OptionalExtension, Row as Record};
 
 use super::rows::{self, COLUMNS};
 use crate::domain::dossier::{DossierCode, Flags};
 use crate::domain::time::Timestamp;
 use crate::dossiers::{After, Dossier, Event, History, Selection, Tally};
+
+/// Room for the body of an event, as most are.
+const BODY_BYTES: usize = 384;
+/// Events room is made for at once.
+const ROOM_MAX: usize = 1_000;
 
 /// A number from outside as a column can be compared with it.
 pub(super) fn bounded(number: u64) -> i64 {
@@ -17,14 +22,19 @@ fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// An event of the columns `position, step, flags, gap_from, shown_at, body`.
 fn event(row: &Record<'_>) -> rusqlite::Result<Event> {
+    event_with(row, Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?))
+}
+
+fn event_with(row: &Record<'_>, body: Bytes) -> rusqlite::Result<Event> {
     Ok(Event {
         position: Some(row.get(0)?),
         step: row.get(1)?,
         flags: Flags::from_bits(row.get(2)?),
         gap_from: row.get(3)?,
         at: Timestamp::from_micros(row.get(4)?),
-        body: Bytes::copy_from_slice(row.get_ref(5)?.as_blob()?),
+        body,
     })
 }
 
@@ -34,15 +44,23 @@ pub(super) fn head(db: &Connection) -> rusqlite::Result<u64> {
     db.prepare_cached("SELECT ifnull(max(position), 0) FROM event")?.query_row([], |row| row.get(0))
 }
 
-/// Events above a position.
+/// Events above a position. Their bodies share one buffer.
 pub(super) fn events(db: &Connection, after: u64, limit: usize) -> rusqlite::Result<Vec<Event>> {
     // event.page
     let mut statement = db.prepare_cached(
         "SELECT position, step, flags, gap_from, shown_at, body FROM event
          WHERE position > ?1 ORDER BY position LIMIT ?2",
     )?;
-    let rows = statement.query_map((bounded(after), at_most(limit)), event)?;
-    rows.collect()
+    let mut rows = statement.query((bounded(after), at_most(limit)))?;
+    let room = limit.min(ROOM_MAX);
+    let (mut events, mut bodies) = (Vec::with_capacity(room), BytesMut::with_capacity(room * BODY_BYTES));
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(5)?.as_blob()?;
+        bodies.extend_from_slice(body);
+        events.push((event_with(row, Bytes::new())?, body.len()));
+    }
+    let mut bodies = bodies.freeze();
+    Ok(events.into_iter().map(|(event, length)| Event { body: bodies.split_to(length), ..event }).collect())
 }
 
 /// Halves the log until the place is found: events become visible in the order of their times.
