@@ -34,6 +34,7 @@ use crate::ledger::{Error, Pending};
 
 use bytes::Bytes;
 
+mod commands;
 mod comparisons;
 mod keeper;
 mod lag;

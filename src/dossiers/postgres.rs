@@ -2,13 +2,13 @@
 //! one row that has the last position before it reads anything, so that positions are seen in order and decisions are made on what is there.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::commands::{Command, WriterThread};
 use super::{
     Advanced, After, Commits, Consumer, Digested, Dossier, DossierLog, Enrolled, Enrolment, Event, Extent,
     Follower, History, NewStep, Place, PublishAnswers, Selection, Tally,
@@ -32,7 +32,7 @@ mod schema;
 mod statements;
 mod writer;
 
-use writer::{Command, Writer};
+use writer::Writer;
 
 /// Commits told and not yet taken, with their events; beyond it the writer waits.
 const COMMITS_MAX: usize = 256;
@@ -49,9 +49,8 @@ pub struct Options {
 /// The log on PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresDossiers {
-    commands: mpsc::Sender<Command>,
     readers: Readers,
-    writer: Option<JoinHandle<()>>,
+    writer: WriterThread,
 }
 
 impl PostgresDossiers {
@@ -81,40 +80,23 @@ impl PostgresDossiers {
             .name("dossiers-writer".to_owned())
             .spawn(move || runtime.block_on(work))
             .map_err(OpenError::Writer)?;
-        Ok((Self { commands, readers, writer: Some(writer) }, commits))
-    }
-
-    async fn hand_over<T>(
-        &self,
-        command: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Command,
-    ) -> Result<Pending<T>, Error> {
-        let (answer, pending) = Pending::new();
-        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
-        Ok(pending)
+        Ok((Self { readers, writer: WriterThread::new(commands, writer) }, commits))
     }
 }
 
 impl Drop for PostgresDossiers {
-    /// Lets the writer finish what it was given, and waits for it.
     fn drop(&mut self) {
         self.readers.close();
-        let (closed, _) = mpsc::channel(1);
-        self.commands = closed;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the writer of the log of dossiers had panicked");
-        }
     }
 }
 
 impl DossierLog for PostgresDossiers {
     fn publish(&self, batch: Vec<NewStep>) -> BoxFuture<'_, Result<Pending<PublishAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Publish(batch, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Publish(batch, answer)))
     }
 
     fn release(&self, at: Timestamp) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
-        Box::pin(self.hand_over(move |answer| Command::Release(at, answer)))
+        Box::pin(self.writer.ask(move |answer| Command::Release(at, answer)))
     }
 
     fn next_due(&self) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
@@ -164,15 +146,15 @@ impl DossierLog for PostgresDossiers {
     }
 
     fn enrol(&self, enrolment: Enrolment) -> BoxFuture<'_, Result<Pending<Enrolled>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Enrol(enrolment, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Enrol(enrolment, answer)))
     }
 
     fn advance(&self, place: Place) -> BoxFuture<'_, Result<Pending<Advanced>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Advance(place, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Advance(place, answer)))
     }
 
     fn dismiss(&self, consumer: Consumer) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Dismiss(consumer, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Dismiss(consumer, answer)))
     }
 
     fn followers(&self) -> BoxFuture<'_, Result<Vec<Follower>, Error>> {
@@ -184,6 +166,6 @@ impl DossierLog for PostgresDossiers {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+        Box::pin(async { self.writer.ask(Command::Probe).await?.await })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::try_join;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tokio_postgres::Row as Record;
 use tokio_postgres::types::ToSql;
@@ -17,10 +17,9 @@ use super::statements::Link;
 use super::{Options, places, put};
 use crate::domain::dossier::StepRefused;
 use crate::domain::time::Timestamp;
+use crate::dossiers::commands::{Command, Done, gather};
 use crate::dossiers::sheet::{Heads, Held, Row, Sheet};
-use crate::dossiers::{
-    Advanced, Commit, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers, Published,
-};
+use crate::dossiers::{Commit, NewStep, Published};
 use crate::ledger::Error;
 use crate::ledger::postgres::cells::Cells;
 use crate::ledger::postgres::fault::Fault;
@@ -34,62 +33,6 @@ const RETRY_DELAY: Duration = Duration::from_millis(10);
 const RETRY_DELAY_MAX: Duration = Duration::from_millis(500);
 /// The answer to a statement comes a little after the time the server gives it.
 const MARGIN: Duration = Duration::from_secs(1);
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
-
-/// What the writer is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Publish(Vec<NewStep>, Answer<PublishAnswers>),
-    Release(Timestamp, Answer<u64>),
-    Enrol(Enrolment, Answer<Enrolled>),
-    Advance(Place, Answer<Advanced>),
-    Dismiss(Consumer, Answer<bool>),
-    Probe(Answer<()>),
-}
-
-/// What a command came to; told once it is durable.
-enum Done {
-    Publish(PublishAnswers),
-    Release(u64),
-    Enrol(Enrolled),
-    Advance(Advanced),
-    Dismiss(bool),
-    Nothing,
-}
-
-impl Command {
-    fn steps(&self) -> usize {
-        match self {
-            Self::Publish(batch, _) => batch.len(),
-            Self::Release(..) | Self::Enrol(..) | Self::Advance(..) | Self::Dismiss(..) | Self::Probe(_) => 1,
-        }
-    }
-
-    fn fail(self, error: &Error) {
-        // Whoever asked may have gone; then nobody is told.
-        let _gone = match self {
-            Self::Publish(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Release(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Enrol(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Advance(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Dismiss(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
-        };
-    }
-
-    fn answer(self, done: Done) {
-        let _gone = match (self, done) {
-            (Self::Publish(_, answer), Done::Publish(answers)) => answer.send(Ok(answers)).is_err(),
-            (Self::Release(_, answer), Done::Release(count)) => answer.send(Ok(count)).is_err(),
-            (Self::Enrol(_, answer), Done::Enrol(enrolled)) => answer.send(Ok(enrolled)).is_err(),
-            (Self::Advance(_, answer), Done::Advance(advanced)) => answer.send(Ok(advanced)).is_err(),
-            (Self::Dismiss(_, answer), Done::Dismiss(was_there)) => answer.send(Ok(was_there)).is_err(),
-            (Self::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
-            _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
-        };
-    }
-}
 
 /// The writer.
 pub(super) struct Writer {
@@ -108,13 +51,7 @@ impl Writer {
     /// Works until every sender of commands is gone and all is done.
     pub async fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(first) = queue.recv().await {
-            let mut steps = first.steps();
-            let mut batch = vec![first];
-            while steps < self.options.database.commit_batch_max {
-                let Ok(next) = queue.try_recv() else { break };
-                steps += next.steps();
-                batch.push(next);
-            }
+            let (batch, steps) = gather(first, &mut queue, self.options.database.commit_batch_max);
             self.metrics.dossier_commit_batch_size.record(steps as f64);
             self.commit(batch).await;
         }

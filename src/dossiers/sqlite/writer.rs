@@ -4,63 +4,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::read::{bounded, head};
 use super::{Options, places, rows};
 use crate::domain::time::Timestamp;
+use crate::dossiers::commands::{Command, Done, gather};
 use crate::dossiers::packed;
 use crate::dossiers::sheet::{Heads, Sheet};
-use crate::dossiers::{Advanced, Commit, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers};
+use crate::dossiers::{Commit, NewStep, PublishAnswers};
 use crate::ledger::Error;
 use crate::metrics::Metrics;
 
 /// Dossiers released at a time.
 const RELEASE_MAX: i64 = 512;
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
-
-/// What the writer is asked to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Publish(Vec<NewStep>, Answer<PublishAnswers>),
-    Release(Timestamp, Answer<u64>),
-    Enrol(Enrolment, Answer<Enrolled>),
-    Advance(Place, Answer<Advanced>),
-    Dismiss(Consumer, Answer<bool>),
-    Probe(Answer<()>),
-}
-
-impl Command {
-    fn steps(&self) -> usize {
-        match self {
-            Self::Publish(batch, _) => batch.len(),
-            Self::Release(..) | Self::Enrol(..) | Self::Advance(..) | Self::Dismiss(..) | Self::Probe(_) => 1,
-        }
-    }
-
-    fn fail(self, error: &Error) {
-        // Whoever asked may have gone; then nobody is told.
-        let _gone = match self {
-            Self::Publish(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Release(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Enrol(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Advance(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Dismiss(_, answer) => answer.send(Err(error.clone())).is_err(),
-            Self::Probe(answer) => answer.send(Err(error.clone())).is_err(),
-        };
-    }
-}
-
-/// What a command came to; told once it is durable.
-enum Done {
-    Publish(PublishAnswers),
-    Release(u64),
-    Enrol(Enrolled),
-    Advance(Advanced),
-    Dismiss(bool),
-    Nothing,
-}
 
 /// The writer.
 pub(super) struct Writer {
@@ -87,13 +44,7 @@ impl Writer {
     /// Works until every sender of commands is gone and all is done.
     pub fn run(mut self, mut queue: mpsc::Receiver<Command>) {
         while let Some(first) = queue.blocking_recv() {
-            let mut steps = first.steps();
-            let mut batch = vec![first];
-            while steps < self.options.commit_batch_max {
-                let Ok(next) = queue.try_recv() else { break };
-                steps += next.steps();
-                batch.push(next);
-            }
+            let (batch, steps) = gather(first, &mut queue, self.options.commit_batch_max);
             self.metrics.dossier_commit_batch_size.record(steps as f64);
             self.commit(batch);
         }
@@ -109,7 +60,7 @@ impl Writer {
                     // The reader of commits is gone only while the gateway stops; the rows are there all the same.
                     let _stopping = self.told.blocking_send(commit).is_err();
                 }
-                batch.into_iter().zip(done).for_each(answer);
+                batch.into_iter().zip(done).for_each(|(command, done)| command.answer(done));
             }
             Err(error) => {
                 tracing::error!(%error, commands = batch.len(), "a commit of the log of dossiers failed");
@@ -241,16 +192,4 @@ fn probe(db: &Connection) -> rusqlite::Result<()> {
     )?
     .execute([])
     .map(drop)
-}
-
-fn answer((command, done): (Command, Done)) {
-    let _gone = match (command, done) {
-        (Command::Publish(_, answer), Done::Publish(answers)) => answer.send(Ok(answers)).is_err(),
-        (Command::Release(_, answer), Done::Release(count)) => answer.send(Ok(count)).is_err(),
-        (Command::Enrol(_, answer), Done::Enrol(enrolled)) => answer.send(Ok(enrolled)).is_err(),
-        (Command::Advance(_, answer), Done::Advance(advanced)) => answer.send(Ok(advanced)).is_err(),
-        (Command::Dismiss(_, answer), Done::Dismiss(was_there)) => answer.send(Ok(was_there)).is_err(),
-        (Command::Probe(answer), Done::Nothing) => answer.send(Ok(())).is_err(),
-        _ => unreachable!("each command is answered by what it came to, in the order of the batch"),
-    };
 }
