@@ -29,6 +29,8 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// HTTP/2 windows, bytes: the default of 64 KiB makes a stream wait for the round trip.
 const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// HTTP/2 frames to us, bytes: one of the default 16 KiB and its head are 9 bytes more than a TLS record holds, so that each would come in two.
+const FRAME_BYTES_MAX: u32 = 256 * 1024;
 
 /// Where a caller's certificates are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +113,7 @@ pub async fn connect(endpoint: &str, tls: &ClientTls) -> Result<Channel, Error> 
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES_MAX)
         .connect_with_connector(service)
         .await
         .map_err(|e| Error::Connect { endpoint: endpoint.to_owned(), reason: causes(&e) })
