@@ -34,6 +34,7 @@ use crate::ledger::{Error, Pending};
 
 use bytes::Bytes;
 
+mod ahead;
 mod commands;
 mod comparisons;
 mod keeper;
@@ -44,6 +45,7 @@ mod sheet;
 pub mod sqlite;
 mod tail;
 
+pub use ahead::Ahead;
 pub use comparisons::{CompareFault, Comparisons};
 pub use keeper::{Alarm, Keeper};
 pub use lag::Lag;

@@ -201,14 +201,19 @@ impl Tail {
 
     /// Events after a position, in order, at most `limit`: of the memory where they are there, else of the log.
     pub async fn after(&self, position: u64, limit: usize) -> Result<Vec<Arc<Shown>>, ledger::Error> {
-        if position >= self.head() {
-            return Ok(Vec::new());
-        }
-        if let Some(events) = self.kept_after(position, limit) {
+        if let Some(events) = self.at_hand(position, limit) {
             return Ok(events);
         }
         let page = self.log.events(position, limit).await?;
         Ok(shared(&page).collect())
+    }
+
+    /// The same, where nothing has to be read for it.
+    pub(super) fn at_hand(&self, position: u64, limit: usize) -> Option<Vec<Arc<Shown>>> {
+        if position >= self.head() {
+            return Some(Vec::new());
+        }
+        self.kept_after(position, limit)
     }
 
     fn kept_after(&self, position: u64, limit: usize) -> Option<Vec<Arc<Shown>>> {

@@ -196,7 +196,7 @@ macro_rules! stamp {
                     due_times_are_told_and_found released_by_one_of_two;
                 order: positions_have_no_hole_while_publishers_race steps_of_a_batch_are_decided_in_order
                     readers_see_no_hole_while_it_grows told_before_the_answer told_with_the_events_themselves;
-                reading: paged_from_any_position by_time by_owner_and_page overdue_while_it_is_open
+                reading: paged_from_any_position the_same_pages_read_ahead by_time by_owner_and_page overdue_while_it_is_open
                     the_history_of_a_dossier tally_of_the_held probe_writes;
                 digests: of_all_steps_held_ones_too paged_over_owners_and_days;
                 places: are_kept_from_the_first_enrolment_on only_advance other_shares_begin_where_the_last_stood

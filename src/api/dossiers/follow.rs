@@ -18,7 +18,7 @@ use crate::api::streams::OpenStream;
 use crate::domain::limits::{CONSUMERS_PER_ORGAN_MAX, DOSSIER_EVENTS_PAGE_MAX};
 use crate::domain::organ_id::OrganId;
 use crate::domain::refusal::{Reason, Refusal};
-use crate::dossiers::{Advanced, Consumer, Enrolment, Place, Share, Shown, TooManyConsumers};
+use crate::dossiers::{Advanced, Ahead, Consumer, Enrolment, Place, Share, Shown, TooManyConsumers};
 use crate::intake::sight::Sight;
 use crate::intake::{fields, ledger_failed};
 use crate::proto::{convert, v1};
@@ -202,11 +202,11 @@ impl Follower {
         tokio::pin!(taken_over);
         // Watched before it is read, so that nothing falls in between.
         let mut head = tail.watch();
+        let mut pages = Ahead::new(tail, DOSSIER_EVENTS_PAGE_MAX);
         loop {
             head.mark_unchanged();
             self.sight.refresh(self.dossiers.api.today());
-            let page = tail.after(self.after, DOSSIER_EVENTS_PAGE_MAX).await;
-            let page = page.map_err(|error| ledger_failed(&error))?;
+            let page = pages.after(self.after).await.map_err(|error| ledger_failed(&error))?;
             let is_end = page.is_empty();
             let response = self.take(&page);
             if is_end && self.until.is_some_and(|until| until <= self.after) && self.sent == self.after {

@@ -1,8 +1,12 @@
 //! What is read beside the writer.
 
+use std::sync::Arc;
+
+use prost::Message;
 use truc::domain::dossier::DossierStatus::{Accepted, Processed, Registered};
 use truc::domain::dossier::{DossierStatus, ProcedureCode};
-use truc::dossiers::{NewStep, Selection, Tally};
+use truc::dossiers::{Ahead, NewStep, Selection, Tail, Tally};
+use truc::proto::v1;
 
 use super::{LogUnderTest, Open, code, step, with_status};
 use crate::support::{organ, soon, t};
@@ -17,6 +21,33 @@ pub async fn paged_from_any_position<L: LogUnderTest>() {
         let events = soon(open.log.events(after, limit)).await.unwrap();
         let positions: Vec<_> = events.into_iter().map(|event| event.position.unwrap()).collect();
         assert_eq!(positions, expected, "after {after}");
+    }
+}
+
+pub async fn the_same_pages_read_ahead<L: LogUnderTest>() {
+    const EVENTS: u64 = 1_050;
+    let open = Open::<L>::new().await;
+    let body = v1::DossierEvent { owner: "H49".to_owned(), ..v1::DossierEvent::default() }.encode_to_vec();
+    let one = |number| NewStep { body: body.clone().into(), ..step(&format!("H49-20260101-{number}"), 1) };
+    open.publish((1..=EVENTS).map(one).collect()).await;
+    // The end of the log is in no memory: none of it was told of since.
+    let tail = Arc::new(Tail::open(Arc::clone(&open.log), 100).await.unwrap());
+    let mut pages = Ahead::new(Arc::clone(&tail), 100);
+    let mut read = Vec::new();
+    loop {
+        let page = soon(pages.after(read.len() as u64)).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        read.extend(page.iter().map(|event| event.position));
+    }
+    assert_eq!(read, (1..=EVENTS).collect::<Vec<_>>());
+    // Not where the page before it ended.
+    for (after, first) in
+        [(0, Some(1)), (30, Some(31)), (1_049, Some(EVENTS)), (EVENTS, None), (700, Some(701))]
+    {
+        let page = soon(pages.after(after)).await.unwrap();
+        assert_eq!(page.first().map(|event| event.position), first, "after {after}");
     }
 }
 
