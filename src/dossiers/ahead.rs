@@ -40,8 +40,8 @@ impl Ahead {
 
     /// Begins to read what comes next, unless it is in memory or not there yet: what is read ahead is never empty.
     fn read(&mut self, after: u64) {
-        let (tail, limit) = (Arc::clone(&self.tail), self.limit);
-        if tail.at_hand(after, limit).is_none() {
+        if self.tail.is_past(after) {
+            let (tail, limit) = (Arc::clone(&self.tail), self.limit);
             let reading = tokio::spawn(async move { tail.after(after, limit).await });
             self.next = Some((after, AbortOnDropHandle::new(reading)));
         }

@@ -201,29 +201,34 @@ impl Tail {
 
     /// Events after a position, in order, at most `limit`: of the memory where they are there, else of the log.
     pub async fn after(&self, position: u64, limit: usize) -> Result<Vec<Arc<Shown>>, ledger::Error> {
-        if let Some(events) = self.at_hand(position, limit) {
+        if position >= self.head() {
+            return Ok(Vec::new());
+        }
+        if let Some(events) = self.kept_after(position, limit) {
             return Ok(events);
         }
         let page = self.log.events(position, limit).await?;
         Ok(shared(&page).collect())
     }
 
-    /// The same, where nothing has to be read for it.
-    pub(super) fn at_hand(&self, position: u64, limit: usize) -> Option<Vec<Arc<Shown>>> {
-        if position >= self.head() {
-            return Some(Vec::new());
-        }
-        self.kept_after(position, limit)
+    /// Whether there is something after a position, and it is in no memory.
+    pub(super) fn is_past(&self, position: u64) -> bool {
+        position < self.head() && !keeps(&self.kept.read().unwrap_or_else(PoisonError::into_inner), position)
     }
 
     fn kept_after(&self, position: u64, limit: usize) -> Option<Vec<Arc<Shown>>> {
         let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
-        if kept.front().is_none_or(|first| first.position > position + 1) {
+        if !keeps(&kept, position) {
             return None;
         }
         let start = kept.partition_point(|event| event.position <= position);
         Some(kept.range(start..).take(limit).cloned().collect())
     }
+}
+
+/// Whether all after a position that followers can read is among these.
+fn keeps(kept: &VecDeque<Arc<Shown>>, position: u64) -> bool {
+    kept.front().is_some_and(|first| first.position <= position + 1)
 }
 
 /// What followers get of a page.
