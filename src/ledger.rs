@@ -68,6 +68,7 @@ mod records;
 mod reports;
 pub mod sqlite;
 mod steps;
+pub(crate) mod writer_thread;
 
 pub use acceptance::{
     AcceptAnswers, AcceptRefused, Acceptance, Accepted, AcceptedDelivery, Addressee, Message,

@@ -1,14 +1,11 @@
-//! What the writer of a log is asked to do, and the way to it: the same for each store.
+//! What the writer of a log is asked to do, the same for each store.
 
-use std::thread::JoinHandle;
-
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::{Advanced, Consumer, Enrolled, Enrolment, NewStep, Place, PublishAnswers};
 use crate::domain::time::Timestamp;
-use crate::ledger::{Error, Pending};
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
+use crate::ledger::Error;
+use crate::ledger::writer_thread::Answer;
 
 /// What the writer is asked to do.
 #[derive(Debug)]
@@ -81,37 +78,4 @@ pub(super) fn gather(
         batch.push(next);
     }
     (batch, steps)
-}
-
-/// A writer on a thread of its own. Dropped, it finishes what it was given first.
-#[derive(Debug)]
-pub(super) struct WriterThread {
-    commands: mpsc::Sender<Command>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl WriterThread {
-    /// One that takes what is sent here.
-    pub fn new(commands: mpsc::Sender<Command>, thread: JoinHandle<()>) -> Self {
-        Self { commands, thread: Some(thread) }
-    }
-
-    /// Hands it a command; waits where too many wait already.
-    pub async fn ask<T>(&self, command: impl FnOnce(Answer<T>) -> Command) -> Result<Pending<T>, Error> {
-        let (answer, pending) = Pending::new();
-        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
-        Ok(pending)
-    }
-}
-
-impl Drop for WriterThread {
-    fn drop(&mut self) {
-        let (closed, _) = mpsc::channel(1);
-        self.commands = closed;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the writer of the log of dossiers had panicked");
-        }
-    }
 }

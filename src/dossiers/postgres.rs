@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::commands::{Command, WriterThread};
+use super::commands::Command;
 use super::{
     Advanced, After, Commits, Consumer, Digested, Dossier, DossierLog, Enrolled, Enrolment, Event, Extent,
     Follower, History, NewStep, Place, PublishAnswers, Selection, Tally,
@@ -19,6 +19,7 @@ use crate::ledger::postgres::names::Names;
 use crate::ledger::postgres::readers::Readers;
 use crate::ledger::postgres::server::Server;
 use crate::ledger::postgres::{self as ledger, OpenError};
+use crate::ledger::writer_thread::WriterThread;
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
@@ -49,8 +50,9 @@ pub struct Options {
 /// The log on PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresDossiers {
+    // Before the rest: it has ended then.
+    writer: WriterThread<Command>,
     readers: Readers,
-    writer: WriterThread,
 }
 
 impl PostgresDossiers {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use super::commands::{Command, WriterThread};
+use super::commands::Command;
 use super::{
     Advanced, After, Commits, Consumer, Digested, Dossier, DossierLog, Enrolled, Enrolment, Event, Extent,
     Follower, History, NewStep, Place, PublishAnswers, Selection, Tally,
@@ -18,6 +18,7 @@ use crate::domain::time::Timestamp;
 use crate::ledger::sqlite::OpenError;
 use crate::ledger::sqlite::file::{self, Form};
 use crate::ledger::sqlite::readers::Readers;
+use crate::ledger::writer_thread::WriterThread;
 use crate::ledger::{Error, Pending};
 use crate::metrics::Metrics;
 
@@ -59,8 +60,9 @@ pub struct Options {
 /// The log on SQLite.
 #[derive(Debug)]
 pub struct SqliteDossiers {
+    // Before the rest: it has ended then.
+    writer: WriterThread<Command>,
     readers: Readers,
-    writer: WriterThread,
     // Held for as long as the log is open.
     _lock: File,
 }

@@ -4,12 +4,10 @@
 //! recipients it concerns. Only then are numbers given, so that a log is never seen with a hole in it.
 
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
-use tokio::sync::mpsc;
-
+use super::Commits;
 use super::codes::bounded;
-use super::{Commits, Error, Pending};
+use super::writer_thread::WriterThread;
 use crate::metrics::Metrics;
 
 mod accept;
@@ -61,10 +59,10 @@ use readers::Readers;
 /// The ledger on PostgreSQL.
 #[derive(Debug)]
 pub struct PostgresLedger {
-    commands: mpsc::Sender<Command>,
+    // Before the rest: it has ended then.
+    writer: WriterThread<Command>,
     readers: Readers,
     membership: Arc<Membership>,
-    writer: Option<JoinHandle<()>>,
 }
 
 impl PostgresLedger {
@@ -72,27 +70,10 @@ impl PostgresLedger {
     pub async fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(Self, Commits), OpenError> {
         open::open(options, metrics).await
     }
-
-    async fn hand_over<T>(
-        &self,
-        command: impl FnOnce(tokio::sync::oneshot::Sender<Result<T, Error>>) -> Command,
-    ) -> Result<Pending<T>, Error> {
-        let (answer, pending) = Pending::new();
-        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
-        Ok(pending)
-    }
 }
 
 impl Drop for PostgresLedger {
-    /// Lets the writer finish what it was given and the node leave, and waits for it.
     fn drop(&mut self) {
         self.readers.close();
-        let (closed, _) = mpsc::channel(1);
-        self.commands = closed;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the ledger's writer had panicked");
-        }
     }
 }

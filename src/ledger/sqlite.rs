@@ -5,12 +5,12 @@
 
 use std::fs::File;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use rusqlite::Connection;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::{Commits, Error, Nodes, Pending};
+use super::writer_thread::WriterThread;
+use super::{Commits, Error, Nodes};
 use crate::metrics::Metrics;
 
 mod accept;
@@ -46,10 +46,10 @@ use writer::Command;
 /// The ledger on SQLite.
 #[derive(Debug)]
 pub struct SqliteLedger {
-    commands: mpsc::Sender<Command>,
+    // Before the rest: it has ended then.
+    writer: WriterThread<Command>,
     readers: Readers,
     names: Arc<Names>,
-    writer: Option<JoinHandle<()>>,
     nodes: watch::Sender<Nodes>,
     // Held for as long as the ledger is open.
     _lock: File,
@@ -67,27 +67,5 @@ impl SqliteLedger {
     ) -> Result<T, Error> {
         let names = Arc::clone(&self.names);
         self.readers.read(move |db| query(db, &names)).await
-    }
-
-    async fn hand_over<T>(
-        &self,
-        command: impl FnOnce(tokio::sync::oneshot::Sender<Result<T, Error>>) -> Command,
-    ) -> Result<Pending<T>, Error> {
-        let (answer, pending) = Pending::new();
-        self.commands.send(command(answer)).await.map_err(|_| Error::Closed)?;
-        Ok(pending)
-    }
-}
-
-impl Drop for SqliteLedger {
-    /// Lets the writer finish what it was given, and waits for it.
-    fn drop(&mut self) {
-        let (closed, _) = mpsc::channel(1);
-        self.commands = closed;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the ledger's writer had panicked");
-        }
     }
 }

@@ -1,13 +1,10 @@
 //! What a writer is asked of this, and what became of it; the same in every store.
 
-use tokio::sync::oneshot;
-
 use super::{Hold, HoldError, HoldRequest, PurgeAnswers, PurgeRequest, ReleaseRequest};
 use crate::domain::organ_id::OrganId;
 use crate::domain::retention::Held;
 use crate::ledger::Error;
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
+use crate::ledger::writer_thread::Answer;
 
 /// What a writer is asked.
 #[derive(Debug)]

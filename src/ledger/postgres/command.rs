@@ -3,19 +3,17 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use crate::domain::delivery::{DeliveryId, Event};
 use crate::domain::organ_id::OrganId;
 use crate::domain::receipt::Asserter;
 use crate::domain::time::Timestamp;
 use crate::ledger::custody::{Work, Worked};
+use crate::ledger::writer_thread::Answer;
 use crate::ledger::{
     AcceptAnswers, Acceptance, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
     StepRequest,
 };
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 /// What the writer is asked to do.
 #[derive(Debug)]

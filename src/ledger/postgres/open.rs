@@ -15,6 +15,7 @@ use super::server::Server;
 use super::tls::TlsError;
 use super::writer::Writer;
 use super::{Options, PostgresLedger, schema};
+use crate::ledger::writer_thread::WriterThread;
 use crate::ledger::{Commit, Commits};
 use crate::metrics::Metrics;
 
@@ -120,7 +121,7 @@ pub(super) async fn open(
         .spawn(move || runtime.block_on(work))
         .map_err(OpenError::Writer)?;
     let membership = outcome.await.unwrap_or_else(|_| Err(OpenError::failed(options, &Fault::Timeout)))?;
-    Ok((PostgresLedger { commands, readers, membership, writer: Some(writer) }, commits))
+    Ok((PostgresLedger { writer: WriterThread::new(commands, writer), readers, membership }, commits))
 }
 
 async fn start(

@@ -22,15 +22,15 @@ mod custody;
 
 impl Ledger for SqliteLedger {
     fn accept(&self, batch: Vec<Acceptance>) -> BoxFuture<'_, Result<Pending<AcceptAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Accept(batch, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Accept(batch, answer)))
     }
 
     fn step(&self, batch: Vec<StepRequest>) -> BoxFuture<'_, Result<Pending<StepAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Step(batch, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Step(batch, answer)))
     }
 
     fn report(&self, batch: Vec<ReportRequest>) -> BoxFuture<'_, Result<Pending<ReportAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Report(batch, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Report(batch, answer)))
     }
 
     fn ready<'a>(
@@ -144,7 +144,7 @@ impl Ledger for SqliteLedger {
         deliveries: Vec<DeliveryId>,
         at: Timestamp,
     ) -> BoxFuture<'_, Result<Pending<Vec<bool>>, Error>> {
-        Box::pin(self.hand_over(move |answer| Command::NoteOverdue(deliveries, at, answer)))
+        Box::pin(self.writer.ask(move |answer| Command::NoteOverdue(deliveries, at, answer)))
     }
 
     fn unacknowledged(
@@ -166,7 +166,7 @@ impl Ledger for SqliteLedger {
         from: Timestamp,
         by: Timestamp,
     ) -> BoxFuture<'_, Result<Pending<()>, Error>> {
-        Box::pin(self.hand_over(move |answer| Command::CountDuty { after, from, by, answer }))
+        Box::pin(self.writer.ask(move |answer| Command::CountDuty { after, from, by, answer }))
     }
 
     fn overdue<'a>(
@@ -222,12 +222,12 @@ impl Ledger for SqliteLedger {
     }
 
     fn published(&self, ready: Vec<Ready>) -> BoxFuture<'_, Result<Pending<()>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Published(ready, answer)))
+        Box::pin(self.writer.ask(|answer| Command::Published(ready, answer)))
     }
 
     fn publish_again<'a>(&'a self, organ: Option<&'a OrganId>) -> BoxFuture<'a, Result<Pending<u64>, Error>> {
         let organ = organ.cloned();
-        Box::pin(self.hand_over(|answer| Command::PublishAgain(organ, answer)))
+        Box::pin(self.writer.ask(|answer| Command::PublishAgain(organ, answer)))
     }
 
     fn mark<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
@@ -242,7 +242,7 @@ impl Ledger for SqliteLedger {
         to: u64,
     ) -> BoxFuture<'a, Result<Pending<bool>, Error>> {
         let name = name.to_owned();
-        Box::pin(self.hand_over(move |answer| Command::AdvanceMark(name, from, to, answer)))
+        Box::pin(self.writer.ask(move |answer| Command::AdvanceMark(name, from, to, answer)))
     }
 
     fn links(&self, of: Option<Vec<OrganId>>) -> BoxFuture<'_, Result<Vec<LinkRecord>, Error>> {
@@ -250,7 +250,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn change_link(&self, change: LinkChange) -> BoxFuture<'_, Result<Pending<bool>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::ChangeLink(change, answer)))
+        Box::pin(self.writer.ask(|answer| Command::ChangeLink(change, answer)))
     }
 
     fn nodes(&self) -> watch::Receiver<Nodes> {
@@ -266,6 +266,6 @@ impl Ledger for SqliteLedger {
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(async { self.hand_over(Command::Probe).await?.await })
+        Box::pin(async { self.writer.ask(Command::Probe).await?.await })
     }
 }

@@ -9,6 +9,7 @@ use super::file::{self, Form, OpenError};
 use super::readers::Readers;
 use super::{SqliteLedger, outbox, writer};
 use crate::domain::delivery::Policy;
+use crate::ledger::writer_thread::WriterThread;
 use crate::ledger::{Commits, Nodes};
 use crate::metrics::Metrics;
 
@@ -63,5 +64,6 @@ pub(super) fn open(options: &Options, metrics: Arc<Metrics>) -> Result<(SqliteLe
         .map_err(OpenError::io(&options.path))?;
     let nodes = watch::Sender::new(Nodes::alone());
     let names = Arc::default();
-    Ok((SqliteLedger { commands, readers, names, writer: Some(writer), nodes, _lock: lock }, commits))
+    let writer = WriterThread::new(commands, writer);
+    Ok((SqliteLedger { writer, readers, names, nodes, _lock: lock }, commits))
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use rusqlite::{Connection, TransactionBehavior};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::organs::Accounts;
 use super::{Options, accept, custody, duty, links, outbox, report, step};
@@ -13,13 +13,12 @@ use crate::domain::delivery::DeliveryId;
 use crate::domain::organ_id::OrganId;
 use crate::domain::time::Timestamp;
 use crate::ledger::custody::{Work, Worked};
+use crate::ledger::writer_thread::Answer;
 use crate::ledger::{
     AcceptAnswers, Acceptance, Commit, Error, LinkChange, Ready, ReportAnswers, ReportRequest, StepAnswers,
     StepRequest,
 };
 use crate::metrics::Metrics;
-
-type Answer<T> = oneshot::Sender<Result<T, Error>>;
 
 /// What the writer is asked to do.
 #[derive(Debug)]

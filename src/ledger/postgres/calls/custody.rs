@@ -24,11 +24,11 @@ impl Custody for PostgresLedger {
     }
 
     fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+        Box::pin(self.writer.ask(|answer| Command::Custody(Work::Purge(batch, answer))))
     }
 
     fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+        Box::pin(self.writer.ask(|answer| Command::Custody(Work::Hold(request, answer))))
     }
 
     fn release(
@@ -39,12 +39,12 @@ impl Custody for PostgresLedger {
             // Whoever sent a message that is held gets the receipt, so that its account has to be locked.
             let hold = request.hold;
             let sender = self.readers.read(|db, _| Box::pin(holds::sender(db, hold))).await?;
-            self.hand_over(|answer| Command::Custody(Work::Release(request, sender, answer))).await
+            self.writer.ask(|answer| Command::Custody(Work::Release(request, sender, answer))).await
         })
     }
 
     fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
-        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+        Box::pin(self.writer.ask(move |answer| Command::Custody(Work::LetGo(limit, answer))))
     }
 
     fn holds(

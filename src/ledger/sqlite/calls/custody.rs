@@ -24,22 +24,22 @@ impl Custody for SqliteLedger {
     }
 
     fn purge(&self, batch: Vec<PurgeRequest>) -> BoxFuture<'_, Result<Pending<PurgeAnswers>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Custody(Work::Purge(batch, answer))))
+        Box::pin(self.writer.ask(|answer| Command::Custody(Work::Purge(batch, answer))))
     }
 
     fn hold(&self, request: HoldRequest) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Custody(Work::Hold(request, answer))))
+        Box::pin(self.writer.ask(|answer| Command::Custody(Work::Hold(request, answer))))
     }
 
     fn release(
         &self,
         request: ReleaseRequest,
     ) -> BoxFuture<'_, Result<Pending<Result<Hold, HoldError>>, Error>> {
-        Box::pin(self.hand_over(|answer| Command::Custody(Work::Release(request, None, answer))))
+        Box::pin(self.writer.ask(|answer| Command::Custody(Work::Release(request, None, answer))))
     }
 
     fn let_go(&self, limit: usize) -> BoxFuture<'_, Result<Pending<u64>, Error>> {
-        Box::pin(self.hand_over(move |answer| Command::Custody(Work::LetGo(limit, answer))))
+        Box::pin(self.writer.ask(move |answer| Command::Custody(Work::LetGo(limit, answer))))
     }
 
     fn holds(
