@@ -32,6 +32,7 @@ mod writer;
 const COMMITS_MAX: usize = 256;
 
 const FORM: Form = Form {
+    name: "the log of dossiers",
     migrations: &[include_str!("sqlite/0001_init.sql")],
     // Steps change dossiers all over the table, and each of them writes a page again: pages are small.
     page_bytes: 4_096,

@@ -13,6 +13,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a database file is to be like.
 #[derive(Debug)]
 pub(crate) struct Form {
+    /// What is in it.
+    pub name: &'static str,
     /// One script per version, applied in order, each in a transaction of its own.
     pub migrations: &'static [&'static str],
     /// Bytes of a page.

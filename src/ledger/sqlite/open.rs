@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 const COMMITS_MAX: usize = 1_024;
 
 const FORM: Form = Form {
+    name: "the ledger",
     migrations: &[include_str!("0001_init.sql"), include_str!("0002_outbox.sql")],
     // Several 2 KB documents share a page, and one that changes in many places is not too much to write again.
     page_bytes: 16_384,

@@ -12,6 +12,7 @@ use crate::ledger::Error;
 /// The readers of one database. At most as many queries run at a time as there are connections; the others wait.
 #[derive(Debug)]
 pub(crate) struct Readers {
+    name: &'static str,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
@@ -20,7 +21,11 @@ impl Readers {
     /// Opens the connections.
     pub fn open(path: &Path, form: &Form, count: usize) -> rusqlite::Result<Self> {
         let idle = (0..count).map(|_| file::open_reader(path, form)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { idle: Arc::new(Mutex::new(idle)), permits: Arc::new(Semaphore::new(count)) })
+        Ok(Self {
+            name: form.name,
+            idle: Arc::new(Mutex::new(idle)),
+            permits: Arc::new(Semaphore::new(count)),
+        })
     }
 
     /// Runs one query off the async threads.
@@ -41,7 +46,7 @@ impl Readers {
         match task.await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => {
-                tracing::error!(%error, "a query failed");
+                tracing::error!(%error, "a query of {} failed", self.name);
                 Err(Error::Failed(error.to_string().into()))
             }
             Err(_) => Err(Error::Closed),
